@@ -1,16 +1,16 @@
 /** libvirt's virDomainState, by name. */
 export type DomainState =
-  | "nostate"
-  | "running"
-  | "blocked"
-  | "paused"
-  | "shutdown"
-  | "shutoff"
-  | "crashed"
-  | "pmsuspended";
+  | 'nostate'
+  | 'running'
+  | 'blocked'
+  | 'paused'
+  | 'shutdown'
+  | 'shutoff'
+  | 'crashed'
+  | 'pmsuspended';
 
 /** Whether the domain has a guest agent channel, and whether something in the guest holds its other end. */
-export type AgentChannel = "absent" | "disconnected" | "connected";
+export type AgentChannel = 'absent' | 'disconnected' | 'connected';
 
 /** One libvirt domain. Its identity is the UUID: names are reused and ids change at each boot (C33). */
 export interface Domain {
@@ -27,22 +27,22 @@ export interface Domain {
 }
 
 export type LifecycleEvent =
-  | "defined"
-  | "undefined"
-  | "started"
-  | "suspended"
-  | "resumed"
-  | "stopped"
-  | "shutdown"
-  | "pmsuspended"
-  | "crashed";
+  | 'defined'
+  | 'undefined'
+  | 'started'
+  | 'suspended'
+  | 'resumed'
+  | 'stopped'
+  | 'shutdown'
+  | 'pmsuspended'
+  | 'crashed';
 
 export type HypervisorEvent =
   /** A connection stands, the first or a new one: events may have been lost, so look again at everything (C20). */
-  | { type: "connected" }
-  | { type: "disconnected"; message: string }
-  | { type: "lifecycle"; uuid: string; event: LifecycleEvent; detail: number }
-  | { type: "agent"; uuid: string; state: "connected" | "disconnected" };
+  | { type: 'connected' }
+  | { type: 'disconnected'; message: string }
+  | { type: 'lifecycle'; uuid: string; event: LifecycleEvent; detail: number }
+  | { type: 'agent'; uuid: string; state: 'connected' | 'disconnected' };
 
 export interface AgentCallOptions {
   /** How long the guest may take to answer, in whole seconds, at least 1. Wall time may reach 30 + 5 + this (C15). */

@@ -1,11 +1,11 @@
-import { type Logger as PinoLogger, pino } from "pino";
+import { type Logger as PinoLogger, pino } from 'pino';
 
 /** Structured logging: a static message plus fields, one JSON line each. */
-export type Logger = Pick<PinoLogger, "debug" | "info" | "warn" | "error"> & {
+export type Logger = Pick<PinoLogger, 'debug' | 'info' | 'warn' | 'error'> & {
   child(fields: Record<string, unknown>): Logger;
 };
 
-export type LogLevel = "debug" | "info" | "warn" | "error" | "silent";
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent';
 
 /** Logs to standard output; fields are `time` (RFC 3339), `level`, `msg` and whatever the call names. */
 export function createLogger(level: LogLevel, fields: Record<string, unknown> = {}): Logger {
@@ -17,4 +17,4 @@ export function createLogger(level: LogLevel, fields: Record<string, unknown> = 
   });
 }
 
-export const silentLogger: Logger = createLogger("silent");
+export const silentLogger: Logger = createLogger('silent');

@@ -1,4 +1,4 @@
-import { setTimeout as delay } from "node:timers/promises";
+import { setTimeout as delay } from 'node:timers/promises';
 
 /**
  * Time as the operator sees it. Everything that waits or stamps takes a Clock, so that a simulation can run

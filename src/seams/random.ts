@@ -1,4 +1,4 @@
-import { randomUUID } from "node:crypto";
+import { randomUUID } from 'node:crypto';
 
 /** Chance as the operator sees it: jitter and fresh identities, seeded in a simulation. Secrets never come from here. */
 export interface Random {

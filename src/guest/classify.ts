@@ -1,0 +1,43 @@
+import { LibvirtError, NotConnectedError, virErrorNumber } from '../libvirt/errors.ts';
+import { AgentError, type AgentErrorCode, type Outcome } from '../qga/errors.ts';
+
+/**
+ * What a failed agent call means: the table at the end of the protocol facts. `libvirtVersion` is the daemon's, as
+ * `9.0.0`: from 11.2 on libvirt tells an agent that was never asked (86) from one that did not answer (112) (C13).
+ */
+export function classify(error: unknown, libvirtVersion: string | undefined): AgentError {
+  if (error instanceof NotConnectedError) return agentError('NoHypervisor', 'NotSent', true, error);
+  if (!(error instanceof LibvirtError)) return agentError('HypervisorError', 'Unknown', false, error);
+  if (error.connectionLost) return agentError('ConnectionLost', 'Unknown', true, error);
+  switch (error.code) {
+    case virErrorNumber.NO_DOMAIN:
+      return agentError('NoDomain', 'NotSent', false, error);
+    case virErrorNumber.OPERATION_INVALID:
+      return agentError('NotRunning', 'NotSent', true, error);
+    case virErrorNumber.ARGUMENT_UNSUPPORTED:
+      return agentError('NoChannel', 'NotSent', false, error);
+    case virErrorNumber.OPERATION_TIMEOUT:
+      return agentError('Busy', 'NotSent', true, error);
+    case virErrorNumber.AGENT_UNRESPONSIVE:
+      return agentError('Unresponsive', isAtLeast(libvirtVersion, 11, 2) ? 'NotSent' : 'Unknown', true, error);
+    case virErrorNumber.AGENT_COMMAND_TIMEOUT:
+      return agentError('TimedOut', 'Unknown', true, error);
+    case virErrorNumber.AGENT_COMMAND_FAILED:
+    case virErrorNumber.INTERNAL_ERROR:
+      return agentError('Refused', 'Refused', false, error);
+    case virErrorNumber.RPC:
+      return agentError('ReplyTooLarge', 'Unknown', false, error);
+    default:
+      return agentError('HypervisorError', 'Unknown', false, error);
+  }
+}
+
+function agentError(code: AgentErrorCode, outcome: Outcome, retryable: boolean, cause: unknown): AgentError {
+  const message = cause instanceof Error ? cause.message : String(cause);
+  return new AgentError(code, outcome, retryable, message, { cause });
+}
+
+function isAtLeast(version: string | undefined, major: number, minor: number): boolean {
+  const [haveMajor = 0, haveMinor = 0] = (version ?? '').split('.').map(Number);
+  return haveMajor > major || (haveMajor === major && haveMinor >= minor);
+}

@@ -1,0 +1,64 @@
+import { appendFileSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import { Journal } from '../../src/guest/journal.ts';
+
+const freshDir = () => mkdtempSync(join(tmpdir(), 'qga-journal-'));
+
+it('remembers what was recorded, and its own identity, when it is opened again', async () => {
+  const dir = freshDir();
+  const journal = await Journal.open<string>(dir);
+
+  await journal.record('a', { state: 'sending', bootId: 'b1' });
+  await journal.record('b', { state: 'ended', outcome: 'fine' });
+  await journal.forget('b');
+  // No close: a process that is killed does not close its files.
+
+  const again = await Journal.open<string>(dir);
+  expect(again.id).toBe(journal.id);
+  expect([...again.entries()]).toEqual([['a', { state: 'sending', bootId: 'b1' }]]);
+});
+
+it('drops a last line that a crash cut short', async () => {
+  const dir = freshDir();
+  const journal = await Journal.open<string>(dir);
+  await journal.record('a', { state: 'sending' });
+  appendFileSync(join(dir, 'journal.jsonl'), '{"task":"b","entry":{"sta');
+
+  const again = await Journal.open<string>(dir);
+
+  expect([...again.entries().keys()]).toEqual(['a']);
+  await again.record('c', { state: 'sending' });
+  expect([...(await Journal.open<string>(dir)).entries().keys()]).toEqual(['a', 'c']);
+});
+
+it('refuses a file that is damaged in the middle, rather than forget what it did', async () => {
+  const dir = freshDir();
+  const journal = await Journal.open<string>(dir);
+  await journal.record('a', { state: 'sending' });
+  const path = join(dir, 'journal.jsonl');
+  writeFileSync(path, readFileSync(path, 'utf8').replace('"sending"', '"sen'));
+
+  await expect(Journal.open(dir)).rejects.toThrow(/damaged in line 2/);
+});
+
+it('keeps every open entry while it writes the file anew under load', async () => {
+  const dir = freshDir();
+  const journal = await Journal.open<string>(dir);
+  const kept: string[] = [];
+
+  for (let round = 0; round < 60; round++) {
+    await Promise.all(
+      Array.from({ length: 100 }, async (_, index) => {
+        const task = `${round}-${index}`;
+        await journal.record(task, { state: 'sending' });
+        if (index === 0) kept.push(task);
+        else await journal.forget(task);
+      }),
+    );
+  }
+
+  expect(readFileSync(join(dir, 'journal.jsonl'), 'utf8').split('\n').length).toBeLessThan(9000);
+  expect([...(await Journal.open<string>(dir)).entries().keys()].sort()).toEqual(kept.sort());
+});
