@@ -34,7 +34,7 @@ export class Journal<Outcome> {
   readonly #entries: Map<string, JournalEntry<Outcome>>;
   #fd: number;
   #lines: number;
-  #pending: { line: Line<Outcome>; resolve(): void; reject(error: unknown): void }[] = [];
+  #pending: { line: Line<Outcome>; resolve: () => void; reject: (error: unknown) => void }[] = [];
   #writing: Promise<void> | undefined;
 
   private constructor(path: string, id: string, entries: Map<string, JournalEntry<Outcome>>) {

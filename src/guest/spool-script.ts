@@ -49,15 +49,15 @@ fi
 ${exec.stdin === undefined ? 'in=/dev/null' : `in=$_qga.in; base64 -d >"$in" <<'QGA'\n${base64Lines(exec.stdin)}\nQGA`}
 set -- ${exec.command.map(shellQuote).join(' ')}
 setsid=/usr/bin/setsid; [ -x "$setsid" ] || setsid=/bin/setsid; [ -x "$setsid" ] || setsid=
-exec 2>"$_qga.sig"
+exec 3>&2 2>"$_qga.sig"
 (
 ${(exec.env ?? []).map(({ name, value }) => `export ${name}=${shellQuote(value)}`).join('\n')}
 command -v -- "$1" >/dev/null || { : >"$_qga.none"; exit 127; }
 if [ "$setsid" ]; then exec "$setsid" -- "$@"; fi
 exec "$@"
-) <"$in" >"$_qga.out" 2>"$_qga.err"
+) <"$in" >"$_qga.out" 2>"$_qga.err" 3>&-
 code=$? how=exit
-exec 2>&1
+exec 2>&3 3>&-
 if [ -e "$_qga.none" ]; then how=none; elif [ $code -gt 128 ] && [ -s "$_qga.sig" -o $code -eq 130 -o $code -eq 141 ]; then how=signal; fi
 echo "$code $how" >"$_qga.end"
 tell

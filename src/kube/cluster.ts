@@ -1,4 +1,4 @@
-import type { KubeObject, ObjectRef, Resource } from "./objects.ts";
+import type { KubeObject, ObjectRef, Resource } from './objects.ts';
 
 /** Every call is bounded: by the signal, and by a timeout of its own when the caller sets none. */
 export interface CallOptions {
@@ -23,14 +23,14 @@ export interface WatchOptions extends ListOptions {
 }
 
 export type WatchEvent<T> =
-  | { type: "ADDED" | "MODIFIED" | "DELETED"; object: T }
+  | { type: 'ADDED' | 'MODIFIED' | 'DELETED'; object: T }
   /** Carries only a resourceVersion: everything up to it has been seen. */
-  | { type: "BOOKMARK"; resourceVersion: string };
+  | { type: 'BOOKMARK'; resourceVersion: string };
 
 export interface DeleteOptions extends CallOptions {
   /** Refuse (409) unless it is still this very object. */
   uid?: string | undefined;
-  propagationPolicy?: "Background" | "Foreground" | "Orphan";
+  propagationPolicy?: 'Background' | 'Foreground' | 'Orphan';
 }
 
 /**

@@ -49,18 +49,18 @@ export interface ObjectRef {
 export type ObjectKey = string;
 
 export function keyOf(object: KubeObject | ObjectRef): ObjectKey {
-  const { namespace, name } = "metadata" in object ? object.metadata : object;
+  const { namespace, name } = 'metadata' in object ? object.metadata : object;
   return namespace ? `${namespace}/${name}` : name;
 }
 
 export function refOf(key: ObjectKey): ObjectRef {
-  const slash = key.indexOf("/");
+  const slash = key.indexOf('/');
   return slash < 0 ? { name: key } : { namespace: key.slice(0, slash), name: key.slice(slash + 1) };
 }
 
 /** An owner reference that makes the owner's deletion collect the object. */
 export function controllerOf(owner: KubeObject): OwnerReference {
   const { apiVersion, kind, metadata } = owner;
-  if (!apiVersion || !kind || !metadata.uid) throw new TypeError("an owner needs apiVersion, kind and uid");
+  if (!apiVersion || !kind || !metadata.uid) throw new TypeError('an owner needs apiVersion, kind and uid');
   return { apiVersion, kind, name: metadata.name, uid: metadata.uid, controller: true, blockOwnerDeletion: true };
 }

@@ -15,17 +15,29 @@ export interface Clock {
   after(ms: number, callback: () => void): () => void;
 }
 
-/** setTimeout fires at once for a longer delay. */
+/** setTimeout fires at once for a longer delay: longer waits are made of several. */
 const longestTimeoutMs = 2 ** 31 - 1;
 
 export const systemClock: Clock = {
   now: () => Date.now(),
   monotonic: () => performance.now(),
   async sleep(ms, signal) {
-    await delay(Math.min(Math.max(0, ms), longestTimeoutMs), undefined, signal ? { signal } : {});
+    for (let left = ms; left >= 0; left -= longestTimeoutMs) {
+      try {
+        await delay(Math.min(left, longestTimeoutMs), undefined, signal ? { signal } : {});
+      } catch (error) {
+        signal?.throwIfAborted();
+        throw error;
+      }
+    }
   },
   after(ms, callback) {
-    const timer = setTimeout(callback, Math.min(Math.max(0, ms), longestTimeoutMs)).unref();
+    let timer: NodeJS.Timeout;
+    const arm = (left: number) => {
+      const again = left > longestTimeoutMs ? () => arm(left - longestTimeoutMs) : callback;
+      timer = setTimeout(again, Math.min(Math.max(0, left), longestTimeoutMs)).unref();
+    };
+    arm(ms);
     return () => clearTimeout(timer);
   },
 };

@@ -2,7 +2,7 @@ import { appendFileSync, mkdtempSync, readFileSync, writeFileSync } from 'node:f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { Journal } from '../../src/guest/journal.ts';
+import { Journal } from '../../../src/guest/journal.ts';
 
 const freshDir = () => mkdtempSync(join(tmpdir(), 'qga-journal-'));
 

@@ -1,0 +1,64 @@
+import { GuestAgent } from '../guest/guest-agent.ts';
+import type { Domain, Hypervisor } from '../guest/hypervisor.ts';
+import type { AgentHealth } from './guest-status.ts';
+
+/** One domain of this host as the agent process holds it. */
+export class LiveGuest {
+  readonly agent: GuestAgent;
+  /** As libvirt last said; undefined before it was asked and after the domain is gone. */
+  domain: Domain | undefined;
+  health: AgentHealth = { state: 'unknown' };
+  /** A person's word on the Guest: start nothing new. */
+  suspended = false;
+  /** Runs whose results are delivered, and whose files in the guest may go with the next launcher. */
+  readonly finishedRuns: string[] = [];
+  /** Tasks that are running in the guest. */
+  readonly running = new Set<string>();
+
+  constructor(agent: GuestAgent) {
+    this.agent = agent;
+  }
+
+  get bootId(): string | undefined {
+    return this.health.state === 'answers' ? this.health.facts.bootId : undefined;
+  }
+}
+
+/** The guests of this host, by domain UUID, and who wants to know when one changes. */
+export class GuestRegistry {
+  readonly #hypervisor: Hypervisor;
+  readonly #guests = new Map<string, LiveGuest>();
+  readonly #listeners = new Set<(uuid: string) => void>();
+
+  constructor(hypervisor: Hypervisor) {
+    this.#hypervisor = hypervisor;
+  }
+
+  /** The guest with this UUID, whether or not libvirt has been asked about it. */
+  get(uuid: string): LiveGuest {
+    let guest = this.#guests.get(uuid);
+    if (!guest) {
+      guest = new LiveGuest(new GuestAgent(this.#hypervisor, uuid));
+      this.#guests.set(uuid, guest);
+    }
+    return guest;
+  }
+
+  all(): IterableIterator<[string, LiveGuest]> {
+    return this.#guests.entries();
+  }
+
+  forget(uuid: string): void {
+    this.#guests.delete(uuid);
+    this.changed(uuid);
+  }
+
+  /** Tells the listeners that a guest is not what it was. */
+  changed(uuid: string): void {
+    for (const listener of this.#listeners) listener(uuid);
+  }
+
+  onChange(listener: (uuid: string) => void): void {
+    this.#listeners.add(listener);
+  }
+}

@@ -1,0 +1,53 @@
+import type { GuestHost } from '../api/resources.ts';
+import type { GuestHostStatus } from '../api/schema/guest-host.ts';
+import type { HypervisorInfo } from '../guest/hypervisor.ts';
+import { setCondition } from '../kube/conditions.ts';
+import type { GuestRegistry } from './guest-registry.ts';
+import { isRunning } from './guest-status.ts';
+
+export interface HostObservation {
+  uri: string;
+  /** Undefined while libvirt can't be reached. */
+  info: HypervisorInfo | undefined;
+  /** Why libvirt can't be reached. */
+  problem: string | undefined;
+  registry: GuestRegistry;
+  agent: { version: string; startTime: string };
+  lease: { namespace: string; name: string };
+  now: number;
+}
+
+/** A GuestHost's status. */
+export function hostStatus(previous: GuestHost | undefined, observed: HostObservation): GuestHostStatus {
+  const { uri, info, problem, registry, agent, lease, now } = observed;
+  const observedGeneration = previous?.metadata.generation ?? 1;
+  const known = [...registry.all()].map(([, guest]) => guest).filter(({ domain }) => domain !== undefined);
+  const libvirtConnected = info
+    ? ({ status: 'True', reason: 'Connected', message: '' } as const)
+    : ({
+        status: 'False',
+        reason: 'NotConnected',
+        message: problem ?? `libvirt at ${uri} has not been reached yet`,
+      } as const);
+  let conditions = previous?.status?.conditions ?? [];
+  conditions = setCondition(conditions, { type: 'LibvirtConnected', ...libvirtConnected, observedGeneration }, now);
+  const ready = info
+    ? { ...libvirtConnected, reason: 'HostReady' }
+    : { ...libvirtConnected, reason: 'LibvirtNotConnected' };
+  conditions = setCondition(conditions, { type: 'Ready', ...ready, observedGeneration }, now);
+  const last = previous?.status;
+  const version = info?.libvirtVersion ?? last?.libvirt?.version;
+  const hypervisorVersion = info?.hypervisorVersion ?? last?.hypervisorVersion;
+  return {
+    libvirt: { uri, ...(version !== undefined && { version }) },
+    ...(hypervisorVersion !== undefined && { hypervisorVersion }),
+    agent,
+    guests: {
+      total: known.length,
+      running: known.filter(({ domain }) => domain && isRunning(domain)).length,
+      agentConnected: known.filter(({ health }) => health.state === 'answers').length,
+    },
+    lease,
+    conditions,
+  };
+}

@@ -1,0 +1,80 @@
+import { type GuestTask, guestTasks } from '../api/resources.ts';
+import type { Cluster } from '../kube/cluster.ts';
+import { setCondition } from '../kube/conditions.ts';
+import { isConflict, isNotFound } from '../kube/errors.ts';
+import type { Logger } from '../observability/log.ts';
+import type { Clock } from '../seams/clock.ts';
+import { isTaskOver, type TaskOutcome } from './task-decision.ts';
+
+export interface DeliveryOptions {
+  cluster: Cluster;
+  /** The claim must still be this journal's. */
+  journalId: string;
+  clock: Clock;
+  logger: Logger;
+  signal: AbortSignal;
+}
+
+const firstRetryMs = 250;
+const longestRetryMs = 15_000;
+
+/**
+ * Writes a task's outcome to its status, and keeps at it through outages for as long as it takes. Resolves when it is
+ * written, or when nobody can want it any more: the task is gone, over, or claimed anew.
+ */
+export async function deliver(task: GuestTask, outcome: TaskOutcome, options: DeliveryOptions): Promise<void> {
+  const { cluster, journalId, clock, logger, signal } = options;
+  let current = task;
+  for (let waitMs = firstRetryMs; ; waitMs = Math.min(waitMs * 2, longestRetryMs)) {
+    try {
+      await cluster.replaceStatus(guestTasks, withOutcome(current, outcome, clock.now()), { signal });
+      return;
+    } catch (error) {
+      signal.throwIfAborted();
+      if (isNotFound(error)) return;
+      if (!isConflict(error)) {
+        logger.warn({ error, task: task.metadata.uid }, 'the outcome could not be delivered: trying again');
+        await clock.sleep(waitMs, signal);
+      }
+    }
+    const fresh = await latest(current, options);
+    if (!fresh || isTaskOver(fresh)) return;
+    if (fresh.status?.claim && fresh.status.claim.journal !== journalId) return;
+    current = fresh;
+  }
+}
+
+/** The task as it is now: undefined when it is gone or another of the same name took its place; unchanged in an outage. */
+async function latest(task: GuestTask, { cluster, signal }: DeliveryOptions): Promise<GuestTask | undefined> {
+  const { namespace, name, uid } = task.metadata;
+  try {
+    const fresh = await cluster.get(guestTasks, { namespace, name }, { signal });
+    return fresh.metadata.uid === uid ? fresh : undefined;
+  } catch (error) {
+    signal.throwIfAborted();
+    return isNotFound(error) ? undefined : task;
+  }
+}
+
+/** The task with its end in its status: phase, result and the condition that `kubectl wait` waits for. */
+export function withOutcome(task: GuestTask, outcome: TaskOutcome, now: number): GuestTask {
+  const observedGeneration = task.metadata.generation ?? 0;
+  const condition = {
+    type: outcome.phase === 'Succeeded' ? 'Complete' : 'Failed',
+    status: 'True' as const,
+    reason: outcome.reason,
+    message: outcome.message ?? '',
+    observedGeneration,
+  };
+  const { claim, startTime, conditions } = task.status ?? {};
+  return {
+    ...task,
+    status: {
+      observedGeneration,
+      ...(claim && { claim }),
+      ...(startTime && { startTime }),
+      ...outcome,
+      conditions: setCondition(conditions ?? [], condition, now),
+    },
+  };
+}

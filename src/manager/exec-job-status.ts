@@ -1,0 +1,142 @@
+import type { GuestExecJob } from '../api/resources.ts';
+import type { Condition } from '../api/schema/common.ts';
+import type { GuestExecJobStatus, GuestResult } from '../api/schema/guest-exec-job.ts';
+import { setCondition } from '../kube/conditions.ts';
+import { timestamp } from '../seams/clock.ts';
+import { inlineGuests } from './guest-result.ts';
+import { describeTarget } from './job-target.ts';
+
+/** How a job ended. */
+export interface JobEnd {
+  type: 'Complete' | 'Failed';
+  reason: string;
+  message: string;
+}
+
+/** A run is over when its phase is one of the last three; `Unknown` is an end too: nobody will ever know more. */
+export function isOver({ phase }: GuestResult): boolean {
+  return phase !== 'Pending' && phase !== 'Claimed' && phase !== 'Running';
+}
+
+/** How the job ended; undefined while it goes on. Whether nobody matched is told by no results at all. */
+export function endOfJob(job: GuestExecJob, results: readonly GuestResult[]): JobEnd | undefined {
+  if (results.length === 0) {
+    const message = `no Guest in namespace ${job.metadata.namespace} matches ${describeTarget(job.spec.target)}`;
+    return { type: 'Failed', reason: 'NoGuestsMatched', message };
+  }
+  if (!results.every(isOver)) return undefined;
+  const bad = results.filter(({ phase }) => phase !== 'Succeeded');
+  const [first] = bad;
+  if (!first) return { type: 'Complete', reason: 'GuestsSucceeded', message: succeededIn(results.length) };
+  if (results.length === 1) {
+    return { type: 'Failed', reason: first.reason ?? first.phase, message: first.message ?? first.phase };
+  }
+  const late = bad.some(({ reason }) => reason === 'DeadlineExceeded');
+  const named = bad.slice(0, 3).map(({ name, reason, phase }) => `${name} (${reason ?? phase})`);
+  const more = bad.length > named.length ? ` and ${bad.length - named.length} more` : '';
+  return {
+    type: 'Failed',
+    reason: late ? 'DeadlineExceeded' : 'GuestsFailed',
+    message: `${bad.length} of ${results.length} guests failed: ${named.join(', ')}${more}`,
+  };
+}
+
+function succeededIn(guests: number): string {
+  return guests === 1 ? 'the command succeeded' : `the command succeeded in all ${guests} guests`;
+}
+
+export interface StatusInput {
+  now: number;
+  startTime: number | undefined;
+  suspended: boolean;
+  ended: JobEnd | undefined;
+  /** Until when guests that can't be reached are waited for, in milliseconds since the epoch. */
+  waitsUntil: number;
+}
+
+/** A job's status, from how each guest fares. */
+export function jobStatus(job: GuestExecJob, results: readonly GuestResult[], input: StatusInput): GuestExecJobStatus {
+  const { now, startTime, ended } = input;
+  const count = (test: (result: GuestResult) => boolean) => results.filter(test).length;
+  const succeeded = count(({ phase }) => phase === 'Succeeded');
+  return {
+    observedGeneration: job.metadata.generation ?? 0,
+    ...(startTime !== undefined && { startTime: timestamp(startTime) }),
+    ...(ended && { completionTime: timestamp(now) }),
+    completions: `${succeeded}/${results.length}`,
+    targets: results.length,
+    waiting: count((result) => !isOver(result) && !isStarted(result)),
+    active: count((result) => !isOver(result) && isStarted(result)),
+    succeeded,
+    failed: count(({ phase }) => phase === 'Failed' || phase === 'Skipped'),
+    unknown: count(({ phase }) => phase === 'Unknown'),
+    guests: results.toSorted(worstFirst).slice(0, inlineGuests),
+    conditions: jobConditions(job, results, input),
+  };
+}
+
+/** A task has been made: from then on an agent may start it at any moment. */
+function isStarted({ taskName }: GuestResult): boolean {
+  return taskName !== undefined;
+}
+
+function jobConditions(job: GuestExecJob, results: readonly GuestResult[], input: StatusInput): Condition[] {
+  const { now, suspended, ended } = input;
+  const observedGeneration = job.metadata.generation ?? 0;
+  let conditions = job.status?.conditions ?? [];
+  const set = (condition: Pick<Condition, 'type' | 'status' | 'reason' | 'message'>) => {
+    conditions = setCondition(conditions, { ...condition, observedGeneration }, now);
+  };
+  if (suspended) {
+    set({
+      type: 'Suspended',
+      status: 'True',
+      reason: 'JobSuspended',
+      message: 'spec.suspend is true: nothing further is started',
+    });
+  } else if (conditions.some(({ type }) => type === 'Suspended')) {
+    set({ type: 'Suspended', status: 'False', reason: 'JobResumed', message: '' });
+  }
+  if (ended) {
+    if (ended.type === 'Failed')
+      set({ type: 'Complete', status: 'False', reason: ended.reason, message: ended.message });
+    set({ ...ended, status: 'True' });
+  } else set({ type: 'Complete', status: 'False', ...progress(job, results, input) });
+  return conditions;
+}
+
+/** What a person wants to know while it is not over: what is it waiting for? */
+function progress(job: GuestExecJob, results: readonly GuestResult[], { suspended, waitsUntil }: StatusInput) {
+  if (suspended) return { reason: 'JobSuspended', message: 'the job is suspended' };
+  const until = Number.isFinite(waitsUntil) ? ` until ${timestamp(waitsUntil)}` : '';
+  if (results.length === 0) {
+    return {
+      reason: 'NoGuestsMatched',
+      message: `no Guest matches ${describeTarget(job.spec.target)} yet: waited for${until}`,
+    };
+  }
+  const open = results.filter((result) => !isOver(result));
+  const blocked = open.filter(
+    ({ reason, taskName }) => reason !== undefined && reason !== 'Queued' && taskName === undefined,
+  );
+  if (blocked.length === 0 || open.length > blocked.length) {
+    return { reason: 'Running', message: `${results.length - open.length} of ${results.length} guests are done` };
+  }
+  const [first] = blocked;
+  const others = blocked.length > 1 ? `, and ${blocked.length - 1} more` : '';
+  return { reason: first?.reason ?? 'Waiting', message: `${first?.message}${others}: waited for${until}` };
+}
+
+const order: Record<GuestResult['phase'], number> = {
+  Failed: 0,
+  Unknown: 1,
+  Skipped: 2,
+  Running: 3,
+  Claimed: 4,
+  Pending: 5,
+  Succeeded: 6,
+};
+
+function worstFirst(a: GuestResult, b: GuestResult): number {
+  return order[a.phase] - order[b.phase] || (a.name < b.name ? -1 : 1);
+}

@@ -1,0 +1,45 @@
+import type { GuestTask } from '../api/resources.ts';
+import type { GuestResult } from '../api/schema/guest-exec-job.ts';
+
+/** How many guests a job's status lists. */
+export const inlineGuests = 100;
+const inlineBudgetBytes = 256 * 1024;
+const mostBytes = 8192;
+
+/** How much of each stream a job's status shows per guest, so that a fleet's status stays far below etcd's limit. */
+export function inlineOutputBytes(guests: number): number {
+  return Math.min(mostBytes, Math.floor(inlineBudgetBytes / (2 * Math.min(Math.max(1, guests), inlineGuests))));
+}
+
+/** A task as its job's status shows it. */
+export function guestResultOf(task: GuestTask, outputBytes: number): GuestResult {
+  const { spec, status = {}, metadata } = task;
+  const { exec } = status;
+  const stdout = shortened(exec?.stdout, outputBytes);
+  const stderr = shortened(exec?.stderr, outputBytes);
+  return {
+    name: spec.guestName,
+    ...(spec.nodeName && { node: spec.nodeName }),
+    phase: status.phase ?? 'Pending',
+    ...(status.reason && { reason: status.reason }),
+    ...(status.message && { message: status.message }),
+    ...(status.startTime && { startTime: status.startTime }),
+    ...(status.completionTime && { completionTime: status.completionTime }),
+    attempts: (spec.attempt ?? 0) + 1,
+    taskName: metadata.name,
+    ...(exec?.exitCode !== undefined && { exitCode: exec.exitCode }),
+    ...(exec?.signal !== undefined && { signal: exec.signal }),
+    ...(stdout.text && { stdout: stdout.text }),
+    ...(stderr.text && { stderr: stderr.text }),
+    ...((exec?.truncated || stdout.cut || stderr.cut) && { truncated: true }),
+  };
+}
+
+/** Head and tail of a text of at most about `bytes`; characters count as bytes, near enough for a budget. */
+function shortened(text: string | undefined, bytes: number): { text: string; cut: boolean } {
+  if (text === undefined || text.length <= bytes) return { text: text ?? '', cut: false };
+  const half = Math.floor(bytes / 2);
+  const head = text.slice(0, half).toWellFormed();
+  const tail = text.slice(-half).toWellFormed();
+  return { text: `${head}\n[… more in the GuestTask …]\n${tail}`, cut: true };
+}
