@@ -56,17 +56,19 @@ export interface StatusInput {
 
 /** A job's status, from how each guest fares. */
 export function jobStatus(job: GuestExecJob, results: readonly GuestResult[], input: StatusInput): GuestExecJobStatus {
-  const { now, startTime, ended } = input;
+  const { now, startTime, suspended, ended } = input;
   const count = (test: (result: GuestResult) => boolean) => results.filter(test).length;
   const succeeded = count(({ phase }) => phase === 'Succeeded');
+  const active = count((result) => !isOver(result) && isStarted(result));
   return {
     observedGeneration: job.metadata.generation ?? 0,
+    phase: ended?.type ?? (suspended ? 'Suspended' : active > 0 ? 'Running' : 'Waiting'),
     ...(startTime !== undefined && { startTime: timestamp(startTime) }),
     ...(ended && { completionTime: timestamp(now) }),
     completions: `${succeeded}/${results.length}`,
     targets: results.length,
     waiting: count((result) => !isOver(result) && !isStarted(result)),
-    active: count((result) => !isOver(result) && isStarted(result)),
+    active,
     succeeded,
     failed: count(({ phase }) => phase === 'Failed' || phase === 'Skipped'),
     unknown: count(({ phase }) => phase === 'Unknown'),

@@ -20,3 +20,10 @@ export class Readiness {
     };
   }
 }
+
+/** What is missing while caches are not filled. */
+export function missingCaches(loops: { notSynced(): string[] }): string | undefined {
+  const missing = loops.notSynced();
+  if (missing.length === 0) return undefined;
+  return `${missing.join(', ')} not listed yet: is the API server reachable, and are the CRDs applied?`;
+}

@@ -65,8 +65,11 @@ const guestResult = z.object({
   truncated: z.boolean().optional(),
 });
 
+export const jobPhases = ['Waiting', 'Running', 'Suspended', 'Complete', 'Failed'] as const;
+
 export const guestExecJobStatus = z.object({
   observedGeneration: z.int().optional(),
+  phase: z.enum(jobPhases).optional().describe('The conditions in one word, for people.'),
   startTime: time.optional(),
   completionTime: time.optional(),
   completions: z.string().optional().describe('Succeeded of all, as `kubectl get` shows it: 7/8.'),

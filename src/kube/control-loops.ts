@@ -1,0 +1,78 @@
+import type { Logger } from '../observability/log.ts';
+import type { Clock } from '../seams/clock.ts';
+import type { Random } from '../seams/random.ts';
+import { runTogether } from '../seams/run-together.ts';
+import type { Cluster, ListOptions } from './cluster.ts';
+import { Controller, type ControllerOptions } from './controller.ts';
+import { Informer } from './informer.ts';
+import type { KubeObject, Resource } from './objects.ts';
+
+export interface ControlLoopsOptions {
+  cluster: Cluster;
+  clock: Clock;
+  random: Random;
+  logger: Logger;
+  onReconciled?: ControllerOptions['onReconciled'];
+  onRestart?(resource: string, reason: string): void;
+}
+
+/** The informers and controllers of one process: what controller-runtime calls a manager. */
+export class ControlLoops {
+  readonly #options: ControlLoopsOptions;
+  readonly #informers = new Map<string, Pick<Informer<KubeObject>, 'run' | 'synced' | 'hasSynced'>>();
+  readonly #controllers: Controller[] = [];
+
+  constructor(options: ControlLoopsOptions) {
+    this.#options = options;
+  }
+
+  informer<T extends KubeObject>(resource: Resource<T>, selection?: Omit<ListOptions, 'signal'>): Informer<T> {
+    const { cluster, clock, random, logger, onRestart } = this.#options;
+    const informer = new Informer<T>({
+      cluster,
+      resource,
+      clock,
+      random,
+      logger,
+      ...(selection && { selection }),
+      ...(onRestart && { onRestart }),
+    });
+    this.#informers.set(resource.plural, informer);
+    return informer;
+  }
+
+  controller(name: string, concurrency: number, reconcile: ControllerOptions['reconcile']): Controller {
+    const { clock, logger, onReconciled } = this.#options;
+    const controller = new Controller({
+      name,
+      concurrency,
+      reconcile,
+      clock,
+      logger,
+      ...(onReconciled && { onReconciled }),
+    });
+    this.#controllers.push(controller);
+    return controller;
+  }
+
+  get controllers(): readonly Controller[] {
+    return this.#controllers;
+  }
+
+  /** The resources that have not been listed yet. */
+  notSynced(): string[] {
+    return [...this.#informers].filter(([, { hasSynced }]) => !hasSynced).map(([plural]) => plural);
+  }
+
+  async runInformers(signal: AbortSignal): Promise<void> {
+    await runTogether(signal, ...[...this.#informers.values()].map((each) => (until: AbortSignal) => each.run(until)));
+  }
+
+  /** Runs the controllers once every cache has been filled: a decision on half a picture could be wrong. */
+  async runControllers(signal: AbortSignal): Promise<void> {
+    const stopped = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+    await Promise.race([stopped, Promise.all([...this.#informers.values()].map(({ synced }) => synced))]);
+    if (signal.aborted) return;
+    await runTogether(signal, ...this.#controllers.map((each) => (until: AbortSignal) => each.run(until)));
+  }
+}

@@ -1,0 +1,97 @@
+import type { Logger } from '../observability/log.ts';
+import type { Clock } from '../seams/clock.ts';
+import { isConflict } from './errors.ts';
+import { WorkQueue } from './work-queue.ts';
+
+/** How one reconcile went. */
+export type ReconcileResult = 'success' | 'requeue_after' | 'conflict' | 'error';
+
+export interface ControllerOptions {
+  /** Names the controller in logs and metrics. */
+  name: string;
+  /**
+   * Looks at what is and does what is next. It is told which object, never what happened to it, and must bear being
+   * called too often. Rejecting means: again, after a growing wait.
+   */
+  reconcile(key: string, signal: AbortSignal): Promise<{ requeueAfterMs?: number } | void>;
+  /** How many keys at once; never the same one twice. */
+  concurrency: number;
+  timeoutMs?: number;
+  clock: Clock;
+  logger: Logger;
+  onReconciled?(controller: string, result: ReconcileResult, seconds: number): void;
+}
+
+const defaultTimeoutMs = 120_000;
+const longestRetryMs = 60_000;
+/** The cache has usually caught up by then. */
+const conflictRetryMs = 10;
+
+/** Brings objects, by their keys, to where they should be: a work queue and those who work it off. */
+export class Controller {
+  readonly #options: ControllerOptions;
+  readonly #queue: WorkQueue;
+
+  constructor(options: ControllerOptions) {
+    this.#options = options;
+    this.#queue = new WorkQueue({ clock: options.clock, longestRetryMs });
+  }
+
+  get name(): string {
+    return this.#options.name;
+  }
+
+  get queueLength(): number {
+    return this.#queue.length;
+  }
+
+  enqueue(key: string): void {
+    this.#queue.add(key);
+  }
+
+  enqueueAfter(key: string, ms: number): void {
+    this.#queue.addAfter(key, ms);
+  }
+
+  /** Works until the signal aborts, then lets what is under way come to its end. */
+  async run(signal: AbortSignal): Promise<void> {
+    const close = () => this.#queue.close();
+    if (signal.aborted) close();
+    signal.addEventListener('abort', close, { once: true });
+    await Promise.all(Array.from({ length: this.#options.concurrency }, () => this.#work(signal)));
+  }
+
+  async #work(signal: AbortSignal): Promise<void> {
+    for (let key = await this.#queue.take(); key !== undefined; key = await this.#queue.take()) {
+      const { clock, name, onReconciled } = this.#options;
+      const startedAt = clock.monotonic();
+      const result = await this.#reconcile(key, signal);
+      onReconciled?.(name, result, (clock.monotonic() - startedAt) / 1000);
+      this.#queue.done(key);
+    }
+  }
+
+  async #reconcile(key: string, stopped: AbortSignal): Promise<ReconcileResult> {
+    const { reconcile, timeoutMs = defaultTimeoutMs, clock, logger, name } = this.#options;
+    const timeout = new AbortController();
+    const cancel = clock.after(timeoutMs, () => timeout.abort(new Error(`reconciling took over ${timeoutMs} ms`)));
+    try {
+      const { requeueAfterMs } = (await reconcile(key, AbortSignal.any([stopped, timeout.signal]))) ?? {};
+      this.#queue.forget(key);
+      if (requeueAfterMs === undefined) return 'success';
+      this.#queue.addAfter(key, requeueAfterMs);
+      return 'requeue_after';
+    } catch (error) {
+      if (stopped.aborted) return 'success';
+      if (isConflict(error)) {
+        this.#queue.addAfter(key, conflictRetryMs);
+        return 'conflict';
+      }
+      const waitMs = this.#queue.addRateLimited(key);
+      logger.error({ err: error, controller: name, key, waitMs }, 'reconciling failed: trying again');
+      return 'error';
+    } finally {
+      cancel();
+    }
+  }
+}

@@ -1,0 +1,73 @@
+/** Kubernetes' metav1.Status, as far as it is used. */
+interface Status {
+  reason?: string;
+  message?: string;
+  details?: { retryAfterSeconds?: number };
+}
+
+/** What happened to a request that failed without an answer of the server. */
+export type TransportReason = 'Unreachable' | 'Timeout' | 'ConnectionLost';
+
+/**
+ * A request to the API server that failed. Match on `code` and `reason`, never on the message.
+ *
+ * `reason` is Kubernetes' StatusReason, or a TransportReason with code 0.
+ */
+export class ApiError extends Error {
+  override readonly name = 'ApiError';
+  /** The HTTP status; 0 without an answer. */
+  readonly code: number;
+  readonly reason: string;
+  /** The server asked to be left alone for so long. */
+  readonly retryAfterSeconds: number | undefined;
+
+  constructor(code: number, reason: string, message: string, retryAfterSeconds?: number, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+    this.reason = reason;
+    this.retryAfterSeconds = retryAfterSeconds;
+  }
+
+  /** The request may have been carried out: it was sent, and no answer came back. */
+  get outcomeUnknown(): boolean {
+    return this.code === 0 && this.reason !== 'Unreachable';
+  }
+}
+
+const reasonOfCode: Record<number, string> = {
+  400: 'BadRequest',
+  401: 'Unauthorized',
+  403: 'Forbidden',
+  404: 'NotFound',
+  409: 'Conflict',
+  410: 'Expired',
+  422: 'Invalid',
+  429: 'TooManyRequests',
+  500: 'InternalError',
+  503: 'ServiceUnavailable',
+  504: 'Timeout',
+};
+
+/** The error behind an HTTP answer; `body` is a Status where the API server itself wrote it. */
+export function apiErrorOf(code: number, body: string, retryAfter?: string): ApiError {
+  let status: Status = {};
+  try {
+    status = JSON.parse(body) as Status;
+  } catch {
+    // A proxy's page, or nothing: the code says enough.
+  }
+  const reason = status.reason || reasonOfCode[code] || `HTTP${code}`;
+  const seconds = status.details?.retryAfterSeconds ?? (retryAfter ? Number(retryAfter) : undefined);
+  return new ApiError(code, reason, status.message || `the API server answered ${code}`, seconds || undefined);
+}
+
+function hasReason(error: unknown, ...reasons: string[]): boolean {
+  return error instanceof ApiError && reasons.includes(error.reason);
+}
+
+export const isNotFound = (error: unknown): boolean => hasReason(error, 'NotFound');
+/** The object is not what it was when it was read. */
+export const isConflict = (error: unknown): boolean => hasReason(error, 'Conflict');
+export const isAlreadyExists = (error: unknown): boolean => hasReason(error, 'AlreadyExists');
+/** A resourceVersion or continue token is too old: list anew. */
+export const isExpired = (error: unknown): boolean => hasReason(error, 'Expired', 'Gone');

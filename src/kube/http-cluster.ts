@@ -1,0 +1,242 @@
+import { Agent, type Dispatcher, errors as undiciErrors } from 'undici';
+import { version } from '../version.ts';
+import type {
+  CallOptions,
+  Cluster,
+  DeleteOptions,
+  ListOptions,
+  ObjectList,
+  WatchEvent,
+  WatchOptions,
+} from './cluster.ts';
+import type { Endpoint } from './endpoint.ts';
+import { ApiError, apiErrorOf, isExpired } from './errors.ts';
+import type { KubeObject, ObjectRef, Resource } from './objects.ts';
+import { query, resourcePath, selectors } from './resource-path.ts';
+import { parseWatch } from './watch-stream.ts';
+
+export interface HttpClusterOptions {
+  endpoint: Endpoint;
+  /** How long a request may take in all. */
+  timeoutMs?: number;
+  /** Chance in [0, 1): spreads the ends of watches. */
+  random: () => number;
+}
+
+interface Request {
+  method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+  path: string;
+  body?: object | undefined;
+  contentType?: string;
+  signal?: AbortSignal | undefined;
+}
+
+const defaultTimeoutMs = 30_000;
+const pageSize = 500;
+/** As client-go: a watch is ended by the server after 5 to 10 minutes, so that load moves between API servers. */
+const shortestWatchSeconds = 300;
+/** A watch that is silent for so long beyond its end is dead: bookmarks come about every minute. */
+const watchStallMs = 4 * 60_000;
+
+/** The API server over HTTP: one pool of connections, JSON both ways, every failure an ApiError. */
+export class HttpCluster implements Cluster {
+  readonly #endpoint: Endpoint;
+  readonly #timeoutMs: number;
+  readonly #random: () => number;
+  /** Watches hold their connections for minutes: they have a pool of their own. */
+  readonly #calls: Agent;
+  readonly #watches: Agent;
+
+  constructor({ endpoint, timeoutMs = defaultTimeoutMs, random }: HttpClusterOptions) {
+    this.#endpoint = endpoint;
+    this.#timeoutMs = timeoutMs;
+    this.#random = random;
+    const connect = { ...endpoint.tls, keepAlive: true, keepAliveInitialDelay: 30_000, timeout: 10_000 };
+    this.#calls = new Agent({
+      connect,
+      connections: 16,
+      keepAliveTimeout: 60_000,
+      headersTimeout: timeoutMs,
+      bodyTimeout: timeoutMs,
+    });
+    this.#watches = new Agent({ connect, headersTimeout: timeoutMs, bodyTimeout: watchStallMs });
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([this.#calls.destroy(), this.#watches.destroy()]);
+  }
+
+  async get<T extends KubeObject>(resource: Resource<T>, ref: ObjectRef, options: CallOptions = {}): Promise<T> {
+    return await this.#call<T>({ method: 'GET', path: resourcePath(resource, ref), ...options });
+  }
+
+  async list<T extends KubeObject>(resource: Resource<T>, options: ListOptions = {}): Promise<ObjectList<T>> {
+    try {
+      return await this.#listPages(resource, options, pageSize);
+    } catch (error) {
+      // The snapshot went away between two pages: in one piece, then.
+      if (!isExpired(error)) throw error;
+      return await this.#listPages(resource, options, undefined);
+    }
+  }
+
+  async #listPages<T extends KubeObject>(
+    resource: Resource<T>,
+    { namespace, signal, ...options }: ListOptions,
+    limit: number | undefined,
+  ): Promise<ObjectList<T>> {
+    interface Page {
+      items: T[];
+      metadata: { resourceVersion: string; continue?: string };
+    }
+    const { group, version: apiVersionPart, kind } = resource;
+    const apiVersion = group === '' ? apiVersionPart : `${group}/${apiVersionPart}`;
+    const items: T[] = [];
+    let next: string | undefined;
+    let resourceVersion = '';
+    do {
+      const path = resourcePath(resource, { namespace }) + query({ ...selectors(options), limit, continue: next });
+      const page = await this.#call<Page>({ method: 'GET', path, signal });
+      // Items of a list come without the kind that a single object has.
+      for (const item of page.items) items.push(trimmed({ ...item, apiVersion, kind }));
+      next = page.metadata.continue || undefined;
+      resourceVersion = page.metadata.resourceVersion;
+    } while (next !== undefined);
+    return { items, resourceVersion };
+  }
+
+  async *watch<T extends KubeObject>(resource: Resource<T>, options: WatchOptions): AsyncGenerator<WatchEvent<T>> {
+    const { namespace, resourceVersion, signal } = options;
+    const timeoutSeconds = Math.round(shortestWatchSeconds * (1 + this.#random()));
+    const parameters = {
+      watch: true,
+      allowWatchBookmarks: true,
+      resourceVersion,
+      timeoutSeconds,
+      ...selectors(options),
+    };
+    const path = resourcePath(resource, { namespace }) + query(parameters);
+    try {
+      const response = await this.#send({ method: 'GET', path, signal }, this.#watches);
+      if (response.statusCode !== 200) throw await errorOf(response);
+      for await (const event of parseWatch<T>(response.body)) {
+        if (event.type !== 'BOOKMARK') trimmed(event.object);
+        yield event;
+      }
+    } catch (error) {
+      signal.throwIfAborted();
+      throw transportError(error, 'watch');
+    }
+  }
+
+  async create<T extends KubeObject>(resource: Resource<T>, object: T, options: CallOptions = {}): Promise<T> {
+    const path = resourcePath(resource, { namespace: object.metadata.namespace });
+    return await this.#call<T>({ method: 'POST', path, body: object, ...options });
+  }
+
+  async replace<T extends KubeObject>(resource: Resource<T>, object: T, options: CallOptions = {}): Promise<T> {
+    const path = resourcePath(resource, object.metadata);
+    return await this.#call<T>({ method: 'PUT', path, body: object, ...options });
+  }
+
+  async replaceStatus<T extends KubeObject>(resource: Resource<T>, object: T, options: CallOptions = {}): Promise<T> {
+    const { namespace, name } = object.metadata;
+    const path = resourcePath(resource, { namespace, name, subresource: 'status' });
+    return await this.#call<T>({ method: 'PUT', path, body: object, ...options });
+  }
+
+  async mergePatch<T extends KubeObject>(
+    resource: Resource<T>,
+    { namespace, name }: ObjectRef,
+    patch: object,
+    options: CallOptions = {},
+  ): Promise<T> {
+    const path = resourcePath(resource, { namespace, name });
+    return await this.#call<T>({
+      method: 'PATCH',
+      path,
+      body: patch,
+      contentType: 'application/merge-patch+json',
+      ...options,
+    });
+  }
+
+  async delete<T extends KubeObject>(
+    resource: Resource<T>,
+    { namespace, name }: ObjectRef,
+    { uid, propagationPolicy = 'Background', signal }: DeleteOptions = {},
+  ): Promise<void> {
+    const body = { propagationPolicy, ...(uid !== undefined && { preconditions: { uid } }) };
+    await this.#call({ method: 'DELETE', path: resourcePath(resource, { namespace, name }), body, signal });
+  }
+
+  async #call<R>(request: Request): Promise<R> {
+    const { signal, method, path } = request;
+    const timeout = AbortSignal.timeout(this.#timeoutMs);
+    try {
+      const bounded = signal ? AbortSignal.any([signal, timeout]) : timeout;
+      const response = await this.#send({ ...request, signal: bounded }, this.#calls);
+      if (response.statusCode >= 300) throw await errorOf(response);
+      return trimmed((await response.body.json()) as R & Partial<KubeObject>);
+    } catch (error) {
+      signal?.throwIfAborted();
+      if (timeout.aborted)
+        throw new ApiError(0, 'Timeout', `${method} ${path} took over ${this.#timeoutMs} ms`, undefined, {
+          cause: error,
+        });
+      throw transportError(error, `${method} ${path}`);
+    }
+  }
+
+  async #send(request: Request, dispatcher: Agent): Promise<Dispatcher.ResponseData> {
+    const { method, path, body, contentType = 'application/json', signal } = request;
+    return await dispatcher.request({
+      origin: this.#endpoint.server,
+      method,
+      path,
+      headers: {
+        ...(await this.#endpoint.authorize()),
+        accept: 'application/json',
+        'user-agent': `qga-operator/${version}`,
+        ...(body && { 'content-type': contentType }),
+      },
+      ...(body && { body: JSON.stringify(body) }),
+      ...(signal && { signal }),
+    });
+  }
+}
+
+/** Who wrote which field is bulk that nobody here reads. */
+function trimmed<R extends { metadata?: object | undefined }>(object: R): R {
+  if (object.metadata && 'managedFields' in object.metadata) delete object.metadata.managedFields;
+  return object;
+}
+
+async function errorOf({ statusCode, headers, body }: Dispatcher.ResponseData): Promise<ApiError> {
+  const retryAfter = headers['retry-after'];
+  return apiErrorOf(statusCode, await body.text(), Array.isArray(retryAfter) ? retryAfter[0] : retryAfter);
+}
+
+function transportError(error: unknown, what: string): ApiError {
+  if (error instanceof ApiError) return error;
+  const problem = error instanceof Error ? error.message : String(error);
+  const { code } = (error ?? {}) as { code?: string };
+  if (error instanceof undiciErrors.ConnectTimeoutError || (code !== undefined && neverSent.has(code))) {
+    return new ApiError(0, 'Unreachable', `the API server can't be reached: ${problem}`, undefined, { cause: error });
+  }
+  const late = error instanceof undiciErrors.HeadersTimeoutError || error instanceof undiciErrors.BodyTimeoutError;
+  return new ApiError(0, late ? 'Timeout' : 'ConnectionLost', `${what}: ${problem}`, undefined, { cause: error });
+}
+
+const neverSent = new Set([
+  'ECONNREFUSED',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'CERT_HAS_EXPIRED',
+  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+  'SELF_SIGNED_CERT_IN_CHAIN',
+  'DEPTH_ZERO_SELF_SIGNED_CERT',
+  'ERR_TLS_CERT_ALTNAME_INVALID',
+]);

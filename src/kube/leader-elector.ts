@@ -1,0 +1,158 @@
+import type { Logger } from '../observability/log.ts';
+import { type Clock, microTimestamp } from '../seams/clock.ts';
+import type { Cluster } from './cluster.ts';
+import { type Lease, leases } from './core-resources.ts';
+import { isAlreadyExists, isConflict, isNotFound } from './errors.ts';
+
+export interface LeaderElectorOptions {
+  cluster: Cluster;
+  namespace: string;
+  name: string;
+  /** This process: no two may share it. */
+  identity: string;
+  clock: Clock;
+  logger: Logger;
+  /** controller-runtime's: 15, 10 and 2 seconds. */
+  leaseSeconds?: number;
+  renewDeadlineMs?: number;
+  retryMs?: number;
+}
+
+/** The Lease went to somebody else, or could not be renewed in time. The process should end: its caches may be stale. */
+export class LeadershipLostError extends Error {
+  override readonly name = 'LeadershipLostError';
+  readonly code = 'LeadershipLost';
+}
+
+/** Lets one of several processes lead, by a Lease. */
+export class LeaderElector {
+  readonly #options: Required<LeaderElectorOptions>;
+  /** The Lease as last seen, and when: this process's clock decides when it has run out, not the holder's. */
+  #seen: { lease: Lease; at: number } | undefined;
+  #leading = false;
+
+  constructor(options: LeaderElectorOptions) {
+    this.#options = { leaseSeconds: 15, renewDeadlineMs: 10_000, retryMs: 2_000, ...options };
+  }
+
+  get leading(): boolean {
+    return this.#leading;
+  }
+
+  /**
+   * Waits to lead, then leads until `lead` ends. `lead`'s signal aborts with this one's and when the Lease is lost; then
+   * this rejects with a LeadershipLostError. A leader that stops in order gives the Lease back.
+   */
+  async run(signal: AbortSignal, lead: (signal: AbortSignal) => Promise<void>): Promise<void> {
+    const { clock, retryMs, logger, identity } = this.#options;
+    while (!(await this.#try(signal))) await clock.sleep(retryMs, signal);
+    logger.info({ identity }, 'leading');
+    this.#leading = true;
+    const lost = new AbortController();
+    const leading = lead(AbortSignal.any([signal, lost.signal]));
+    const finished = new AbortController();
+    const renewing = this.#renew(AbortSignal.any([signal, finished.signal]), lost);
+    try {
+      await leading;
+    } finally {
+      finished.abort();
+      await renewing;
+      this.#leading = false;
+    }
+    if (lost.signal.aborted) throw lost.signal.reason as LeadershipLostError;
+    await this.#release();
+  }
+
+  async #renew(signal: AbortSignal, lost: AbortController): Promise<void> {
+    const { clock, retryMs, renewDeadlineMs } = this.#options;
+    let renewedAt = clock.monotonic();
+    while (!signal.aborted) {
+      await clock.sleep(retryMs, signal).catch(() => {});
+      if (signal.aborted) return;
+      if (await this.#try(signal)) renewedAt = clock.monotonic();
+      else if (this.#heldByAnother() || clock.monotonic() - renewedAt > renewDeadlineMs) {
+        lost.abort(new LeadershipLostError('the leader Lease was lost'));
+        return;
+      }
+    }
+  }
+
+  #heldByAnother(): boolean {
+    const holder = this.#seen?.lease.spec.holderIdentity;
+    return holder !== undefined && holder !== '' && holder !== this.#options.identity;
+  }
+
+  /** Takes or renews the Lease if that may be; false when not, for whatever reason. */
+  async #try(signal: AbortSignal): Promise<boolean> {
+    const { cluster, clock, identity, logger, namespace, name, leaseSeconds, renewDeadlineMs } = this.#options;
+    const bounded = AbortSignal.any([signal, AbortSignal.timeout(renewDeadlineMs)]);
+    try {
+      const lease = await this.#current(bounded);
+      const now = microTimestamp(clock.now());
+      const mine = { holderIdentity: identity, leaseDurationSeconds: leaseSeconds, renewTime: now };
+      if (!lease) {
+        const spec = { ...mine, acquireTime: now, leaseTransitions: 0 };
+        const fresh: Lease = {
+          apiVersion: 'coordination.k8s.io/v1',
+          kind: 'Lease',
+          metadata: { namespace, name },
+          spec,
+        };
+        this.#see(await cluster.create(leases, fresh, { signal: bounded }));
+        return true;
+      }
+      const { spec } = lease;
+      if (spec.holderIdentity === identity) {
+        this.#see(await cluster.replace(leases, { ...lease, spec: { ...spec, ...mine } }, { signal: bounded }));
+        return true;
+      }
+      if (spec.holderIdentity && !this.#ranOut(lease)) return false;
+      const taken = { ...spec, ...mine, acquireTime: now, leaseTransitions: (spec.leaseTransitions ?? 0) + 1 };
+      this.#see(await cluster.replace(leases, { ...lease, spec: taken }, { signal: bounded }));
+      return true;
+    } catch (error) {
+      // The next try reads it anew.
+      if (this.#leading && isConflict(error)) this.#seen = undefined;
+      if (!signal.aborted && !isConflict(error) && !isAlreadyExists(error)) {
+        logger.warn({ err: error, lease: `${namespace}/${name}` }, 'the leader Lease could not be had: trying again');
+      }
+      return false;
+    }
+  }
+
+  /** A leader renews what it wrote last; who waits looks each time. */
+  async #current(signal: AbortSignal): Promise<Lease | undefined> {
+    if (this.#leading && this.#seen) return this.#seen.lease;
+    const { cluster, namespace, name } = this.#options;
+    try {
+      const lease = await cluster.get(leases, { namespace, name }, { signal });
+      if (this.#seen?.lease.metadata.resourceVersion !== lease.metadata.resourceVersion) this.#see(lease);
+      return lease;
+    } catch (error) {
+      if (isNotFound(error)) return undefined;
+      throw error;
+    }
+  }
+
+  #see(lease: Lease): void {
+    this.#seen = { lease, at: this.#options.clock.monotonic() };
+  }
+
+  #ranOut(lease: Lease): boolean {
+    const { clock, leaseSeconds } = this.#options;
+    const at = this.#seen?.at ?? clock.monotonic();
+    return clock.monotonic() - at > (lease.spec.leaseDurationSeconds ?? leaseSeconds) * 1000;
+  }
+
+  async #release(): Promise<void> {
+    const { cluster, logger } = this.#options;
+    const lease = this.#seen?.lease;
+    if (!lease) return;
+    try {
+      const spec = { ...lease.spec, holderIdentity: '', leaseDurationSeconds: 1 };
+      await cluster.replace(leases, { ...lease, spec }, { signal: AbortSignal.timeout(2000) });
+    } catch (error) {
+      logger.warn({ err: error }, 'the leader Lease could not be given back: it will run out');
+    }
+  }
+}

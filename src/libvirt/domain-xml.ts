@@ -1,0 +1,49 @@
+import { XMLParser } from 'fast-xml-parser';
+
+/** Whether a domain has a guest agent channel, and whether something in the guest holds its other end. */
+export type AgentChannel = 'absent' | 'disconnected' | 'connected';
+
+export interface DomainDefinition {
+  agentChannel: AgentChannel;
+  /** Those plugged in now; a definition may allow for more. */
+  vcpus: number;
+  memoryKiB: number;
+}
+
+interface DomainXml {
+  domain?: {
+    memory?: { '#text': string };
+    vcpu?: { '#text': string; current?: string };
+    devices?: { channel: { target?: { name?: string; state?: string } }[] };
+  };
+}
+
+const agentChannelName = 'org.qemu.guest_agent.0';
+const lists = new Set(['domain.devices.channel']);
+
+const parser = new XMLParser({
+  ignoreAttributes: false,
+  attributeNamePrefix: '',
+  parseTagValue: false,
+  parseAttributeValue: false,
+  alwaysCreateTextNode: true,
+  isArray: (_, path) => lists.has(String(path)),
+});
+
+/** Reads what virDomainGetXMLDesc tells, in which libvirt gives memory in KiB whatever its definition said. */
+export function parseDomainXml(xml: string): DomainDefinition {
+  const { domain } = parser.parse(xml) as DomainXml;
+  if (!domain) throw new Error('libvirt sent a domain without a definition');
+  const { memory, vcpu, devices } = domain;
+  return {
+    agentChannel: agentChannelOf(devices?.channel ?? []),
+    vcpus: Number(vcpu?.current ?? vcpu?.['#text'] ?? 0),
+    memoryKiB: Number(memory?.['#text'] ?? 0),
+  };
+}
+
+function agentChannelOf(channels: { target?: { name?: string; state?: string } }[]): AgentChannel {
+  const target = channels.map((channel) => channel.target).find((each) => each?.name === agentChannelName);
+  if (!target) return 'absent';
+  return target.state === 'connected' ? 'connected' : 'disconnected';
+}

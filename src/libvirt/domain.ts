@@ -1,0 +1,40 @@
+import type { DomainHandle } from './domain-handle.ts';
+import { type AgentChannel, parseDomainXml } from './domain-xml.ts';
+
+/** virDomainState by its number. */
+const domainStates = [
+  'nostate',
+  'running',
+  'blocked',
+  'paused',
+  'shutdown',
+  'shutoff',
+  'crashed',
+  'pmsuspended',
+] as const;
+
+export type DomainState = (typeof domainStates)[number];
+
+/** One domain as it was when it was read. */
+export interface Domain {
+  uuid: string;
+  name: string;
+  state: DomainState;
+  /** Defined on disk: outlives its own shutdown. */
+  persistent: boolean;
+  agentChannel: AgentChannel;
+  vcpus: number;
+  memoryKiB: number;
+  /** Its metadata element of the caller's XML namespace, as XML; undefined where it has none. */
+  metadataXml?: string | undefined;
+}
+
+/** Reads a domain in four calls. Throws LibvirtError: with NO_DOMAIN when it goes away meanwhile. */
+export async function readDomain(domain: DomainHandle, metadataUri: string | undefined): Promise<Domain> {
+  const state = await domain.state();
+  const persistent = await domain.isPersistent();
+  const definition = parseDomainXml(await domain.xml());
+  const metadataXml = metadataUri === undefined ? undefined : await domain.metadata(metadataUri);
+  const { uuid, name } = domain;
+  return { uuid, name, state: domainStates[state] ?? 'nostate', persistent, ...definition, metadataXml };
+}

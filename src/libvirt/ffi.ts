@@ -1,0 +1,252 @@
+import koffi, { type KoffiFunction, type LibraryHandle } from 'koffi';
+import type { VirError } from './errors.ts';
+
+/** A virConnectPtr. Whoever opened it closes it. */
+export type ConnectionPointer = bigint & { readonly pointee: 'virConnect' };
+/** A virDomainPtr. Whoever looked it up frees it. */
+export type DomainPointer = bigint & { readonly pointee: 'virDomain' };
+
+/** Where libvirt's callbacks arrive, on the main thread; `token` is what was given at the registration. */
+export interface CallbackSink {
+  /** virDomainEventType and its detail. */
+  lifecycle(token: bigint, domainUuid: string, event: number, detail: number): void;
+  /** virConnectDomainEventAgentLifecycleState and -Reason. */
+  agentLifecycle(token: bigint, domainUuid: string, state: number, reason: number): void;
+  /** virConnectCloseReason */
+  closed(token: bigint, reason: number): void;
+}
+
+export interface LibraryNames {
+  libvirt: string;
+  libvirtQemu: string;
+}
+
+/** libvirt's C functions, named without `vir`. Null and negative numbers are failures, as in C. */
+export type NativeLibvirt = ReturnType<typeof bindLibvirt>;
+
+const eventId = { lifecycle: 0, agentLifecycle: 18 } as const;
+
+let inFlight = 0;
+
+/** How many calls are under way on threads of their own. A process that exits waits for every one of them. */
+export function nativeCallsInFlight(): number {
+  return inFlight;
+}
+
+/** libc's `_exit`: ends the process now, waiting for no thread and running no handler. */
+export function exitProcess(code: number): never {
+  koffi.load(null).func('void _exit(int status)')(code);
+  throw new Error('_exit returned');
+}
+
+/** Loads both libraries; throws the loader's error when one is missing. Once a process: callbacks are never given back. */
+export function bindLibvirt({ libvirt, libvirtQemu }: LibraryNames, sink: CallbackSink) {
+  const lib = koffi.load(libvirt);
+  const qemu = koffi.load(libvirtQemu);
+  // A function with any signature will do where libvirt wants one that does nothing, as long as it isn't JavaScript:
+  // libvirt's thread would wait for the main thread, and an exiting process for both.
+  const doNothing = koffi.load(null).symbol('getpid') as bigint;
+
+  const lastError = lib.func('void *virConnGetLastError(void *conn)');
+  const virError = koffi.struct({
+    code: 'int',
+    domain: 'int',
+    message: 'const char *',
+    level: 'int',
+    conn: 'void *',
+    dom: 'void *',
+    str1: 'void *',
+    str2: 'void *',
+    str3: 'void *',
+    int1: 'int',
+    int2: 'int',
+    net: 'void *',
+  });
+  const uuidOf = lib.func('int virDomainGetUUIDString(void *domain, _Out_ char *buf)');
+  function domainUuid(domain: DomainPointer): string {
+    const buffer = Buffer.alloc(37);
+    uuidOf(domain, buffer);
+    return buffer.toString('latin1', 0, 36);
+  }
+
+  const listAll = offThread<[ConnectionPointer, [bigint | null], number], number>(
+    lib,
+    'int virConnectListAllDomains(void *conn, _Out_ void **domains, uint flags)',
+  );
+  const getState = offThread<[DomainPointer, [number], [number], number], number>(
+    lib,
+    'int virDomainGetState(void *domain, _Out_ int *state, _Out_ int *reason, uint flags)',
+  );
+  const getVersion = offThread<[ConnectionPointer, [number]], number>(
+    lib,
+    'int virConnectGetVersion(void *conn, _Out_ unsigned long *version)',
+  );
+  const getLibVersion = offThread<[ConnectionPointer, [number]], number>(
+    lib,
+    'int virConnectGetLibVersion(void *conn, _Out_ unsigned long *version)',
+  );
+
+  const callback = {
+    lifecycle: callbackPointer(['void *', 'void *', 'int', 'int', 'void *'], (_, domain, event, detail, token) =>
+      sink.lifecycle(token, domainUuid(domain), event, detail),
+    ),
+    agentLifecycle: callbackPointer(['void *', 'void *', 'int', 'int', 'void *'], (_, domain, state, reason, token) =>
+      sink.agentLifecycle(token, domainUuid(domain), state, reason),
+    ),
+    closed: callbackPointer(['void *', 'int', 'void *'], (_, reason, token) => sink.closed(token, reason)),
+  };
+  const registerEvent = offThread<[ConnectionPointer, null, number, bigint, bigint, null], number>(
+    lib,
+    'int virConnectDomainEventRegisterAny(void *conn, void *domain, int id, void *cb, void *opaque, void *free)',
+  );
+  const registerClose = offThread<[ConnectionPointer, bigint, bigint, null], number>(
+    lib,
+    'int virConnectRegisterCloseCallback(void *conn, void *cb, void *opaque, void *free)',
+  );
+  const unregisterClose = offThread<[ConnectionPointer, bigint], number>(
+    lib,
+    'int virConnectUnregisterCloseCallback(void *conn, void *cb)',
+  );
+  const addTimeout = lib.func('int virEventAddTimeout(int ms, void *cb, void *opaque, void *free)');
+  const setErrorFunc = lib.func('void virSetErrorFunc(void *opaque, void *handler)');
+
+  return {
+    // These touch memory only and may run on the main thread.
+    connResetLastError: onThread<[ConnectionPointer], void>(lib, 'void virConnResetLastError(void *conn)'),
+    /** A copy of the error that the last call on this connection left. */
+    connGetLastError(connection: ConnectionPointer): VirError | undefined {
+      const pointer = lastError(connection);
+      if (pointer === null) return undefined;
+      const { code, domain, level, message } = koffi.decode(pointer, virError);
+      return { code, domain, level, message: message ?? '' };
+    },
+    domainGetName: onThread<[DomainPointer], string>(lib, 'const char *virDomainGetName(void *domain)'),
+    domainGetUuid: domainUuid,
+    domainFree: onThread<[DomainPointer], number>(lib, 'int virDomainFree(void *domain)'),
+
+    connectOpen: offThread<[string], ConnectionPointer | null>(lib, 'void *virConnectOpen(const char *uri)'),
+    /** The number of references that are left: 0 when the connection is gone. */
+    connectClose: offThread<[ConnectionPointer], number>(lib, 'int virConnectClose(void *conn)'),
+    connectIsAlive: offThread<[ConnectionPointer], number>(lib, 'int virConnectIsAlive(void *conn)'),
+    connectSetKeepAlive: offThread<[ConnectionPointer, number, number], number>(
+      lib,
+      'int virConnectSetKeepAlive(void *conn, int interval, uint count)',
+    ),
+    connectGetType: offThread<[ConnectionPointer], string | null>(lib, 'const char *virConnectGetType(void *conn)'),
+    async connectGetVersion(connection: ConnectionPointer): Promise<number> {
+      const version: [number] = [0];
+      return (await getVersion(connection, version)) < 0 ? -1 : version[0];
+    },
+    async connectGetLibVersion(connection: ConnectionPointer): Promise<number> {
+      const version: [number] = [0];
+      return (await getLibVersion(connection, version)) < 0 ? -1 : version[0];
+    },
+    async connectListAllDomains(connection: ConnectionPointer): Promise<DomainPointer[] | null> {
+      const array: [bigint | null] = [null];
+      const count = await listAll(connection, array, 0);
+      if (count < 0 || array[0] === null) return null;
+      const domains: DomainPointer[] = count > 0 ? koffi.decode(array[0], 'void *', count) : [];
+      koffi.free(array[0]);
+      return domains;
+    },
+
+    domainLookupByUuid: offThread<[ConnectionPointer, string], DomainPointer | null>(
+      lib,
+      'void *virDomainLookupByUUIDString(void *conn, const char *uuid)',
+    ),
+    async domainGetState(domain: DomainPointer): Promise<number> {
+      const state: [number] = [0];
+      return (await getState(domain, state, [0], 0)) < 0 ? -1 : state[0];
+    },
+    domainIsPersistent: offThread<[DomainPointer], number>(lib, 'int virDomainIsPersistent(void *domain)'),
+    domainGetXmlDesc: offThread<[DomainPointer, number], string | null>(
+      lib,
+      'char *! virDomainGetXMLDesc(void *domain, uint flags)',
+    ),
+    domainGetMetadata: offThread<[DomainPointer, number, string, number], string | null>(
+      lib,
+      'char *! virDomainGetMetadata(void *domain, int type, const char *uri, uint flags)',
+    ),
+
+    domainQemuAgentCommand: offThread<[DomainPointer, string, number, number], string | null>(
+      qemu,
+      'char *! virDomainQemuAgentCommand(void *domain, const char *command, int seconds, uint flags)',
+    ),
+    domainAgentSetResponseTimeout: offThread<[DomainPointer, number, number], number>(
+      lib,
+      'int virDomainAgentSetResponseTimeout(void *domain, int seconds, uint flags)',
+    ),
+    domainFsFreeze: offThread<[DomainPointer, string[] | null, number, number], number>(
+      lib,
+      'int virDomainFSFreeze(void *domain, const char **mountpoints, uint count, uint flags)',
+    ),
+    domainFsThaw: offThread<[DomainPointer, string[] | null, number, number], number>(
+      lib,
+      'int virDomainFSThaw(void *domain, const char **mountpoints, uint count, uint flags)',
+    ),
+    domainSetUserPassword: offThread<[DomainPointer, string, string, number], number>(
+      lib,
+      'int virDomainSetUserPassword(void *domain, const char *user, const char *password, uint flags)',
+    ),
+
+    /** Returns the number that takes the registration back. */
+    registerDomainEvent(connection: ConnectionPointer, kind: keyof typeof eventId, token: bigint): Promise<number> {
+      return registerEvent(connection, null, eventId[kind], callback[kind], token, null);
+    },
+    deregisterDomainEvent: offThread<[ConnectionPointer, number], number>(
+      lib,
+      'int virConnectDomainEventDeregisterAny(void *conn, int callback)',
+    ),
+    registerCloseCallback(connection: ConnectionPointer, token: bigint): Promise<number> {
+      return registerClose(connection, callback.closed, token, null);
+    },
+    unregisterCloseCallback(connection: ConnectionPointer): Promise<number> {
+      return unregisterClose(connection, callback.closed);
+    },
+
+    eventRegisterDefaultImpl: onThread<[], number>(lib, 'int virEventRegisterDefaultImpl()'),
+    /** One turn: waits for the next file or timer, runs its callbacks, returns. */
+    eventRunDefaultImpl: offThread<[], number>(lib, 'int virEventRunDefaultImpl()'),
+    /** A timer, disarmed, that does nothing but end the event loop's turn. */
+    eventAddWakeUpTimer: (): number => addTimeout(-1, doNothing, null, null),
+    /** 0 fires at once and again until it is disarmed with -1. */
+    eventUpdateTimeout: onThread<[number, number], void>(lib, 'void virEventUpdateTimeout(int timer, int ms)'),
+    /** Keeps libvirt from printing each error to standard error. */
+    silenceErrors: (): void => setErrorFunc(null, doNothing),
+  };
+}
+
+/** A C function that runs on the calling thread. */
+function onThread<A extends unknown[], R>(library: LibraryHandle, prototype: string): (...args: A) => R {
+  return library.func(prototype) as (...args: A) => R;
+}
+
+/** A C function that runs on a thread of libuv's pool. */
+function offThread<A extends unknown[], R>(library: LibraryHandle, prototype: string): (...args: A) => Promise<R> {
+  const native: KoffiFunction = library.func(prototype);
+  return (...args) =>
+    new Promise<R>((resolve, reject) => {
+      native.async(...args, (error: unknown, result: R) => {
+        inFlight -= 1;
+        if (error) reject(error instanceof Error ? error : new Error(String(error)));
+        else resolve(result);
+      });
+      inFlight += 1;
+    });
+}
+
+/** A C function pointer that runs `callback` on the main thread while the calling thread waits; its result is 0. */
+function callbackPointer(parameters: string[], callback: (...args: any[]) => void): bigint {
+  function run(...args: any[]): number {
+    try {
+      callback(...args);
+    } catch (error) {
+      // koffi would drop it: let it end the process, as an error in any other event handler does.
+      setImmediate(() => {
+        throw error;
+      });
+    }
+    return 0;
+  }
+  return koffi.register(run, koffi.pointer(koffi.proto('int', parameters)));
+}

@@ -1,0 +1,100 @@
+import { Command, Option } from 'commander';
+import { parseListenAddress } from './observability/http-server.ts';
+import { createLogger } from './observability/log.ts';
+import { runProcess } from './process.ts';
+import { version } from './version.ts';
+
+/** Exit status for a command line that can't be: as the shell's own programs have it. */
+const usageError = 2;
+
+const kubeconfig = () =>
+  new Option('--kubeconfig <path>', 'how to reach the API server; in a pod the service account is used').env(
+    'QGA_KUBECONFIG',
+  );
+
+const metricsAddress = (address: string) =>
+  new Option('--metrics-address <host:port>', 'where /metrics, /healthz and /readyz are served; 0: nowhere')
+    .env('QGA_METRICS_ADDRESS')
+    .default(address);
+
+const logLevel = () =>
+  new Option('--log-level <level>', 'how much is logged')
+    .env('QGA_LOG_LEVEL')
+    .choices(['debug', 'info', 'warn', 'error'])
+    .default('info');
+
+const namespace = (description: string) => new Option('--namespace <name>', description).env('QGA_NAMESPACE');
+
+const program = new Command('qga-operator')
+  .description('The QEMU guest agent as a Kubernetes API.')
+  .version(version)
+  .showHelpAfterError('(see qga-operator --help)')
+  .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : usageError));
+
+program
+  .command('manager')
+  .description('Decides: turns GuestExecJobs into tasks, and tells how they fare. Any number may run, one leads.')
+  .addOption(kubeconfig())
+  .addOption(namespace('where the leader Lease is kept').default('qga-system'))
+  .addOption(metricsAddress(':8080'))
+  .addOption(logLevel())
+  .action(async (options) => {
+    const address = listenAddress(options.metricsAddress);
+    const { runManager } = await import('./manager/manager.ts');
+    const logger = createLogger(options.logLevel, { component: 'manager' });
+    await runProcess(logger, (signal) =>
+      runManager({ kubeconfig: options.kubeconfig, namespace: options.namespace, address, logger, signal }),
+    );
+  });
+
+program
+  .command('agent')
+  .description('Acts: carries out the tasks of the guests of one libvirt host.')
+  .addOption(kubeconfig())
+  .addOption(
+    new Option('--node-name <name>', "this host's name among GuestHosts").env('QGA_NODE_NAME').makeOptionMandatory(),
+  )
+  .addOption(
+    new Option('--libvirt-uri <uri>', 'the libvirt to connect to').env('QGA_LIBVIRT_URI').default('qemu:///system'),
+  )
+  .addOption(
+    new Option('--state-dir <path>', 'where the journal is kept: on a disk that outlives this process')
+      .env('QGA_STATE_DIR')
+      .default('/var/lib/qga-operator'),
+  )
+  .addOption(
+    new Option('--default-namespace <name>', 'for Guests whose domain metadata names none')
+      .env('QGA_DEFAULT_NAMESPACE')
+      .default('default'),
+  )
+  .addOption(namespace('where the host Lease is kept (default: the default namespace)'))
+  .addOption(metricsAddress(':8081'))
+  .addOption(logLevel())
+  .action(async (options) => {
+    const address = listenAddress(options.metricsAddress);
+    const { runAgent } = await import('./agent/agent.ts');
+    const logger = createLogger(options.logLevel, { component: 'agent', node: options.nodeName });
+    await runProcess(logger, (signal) =>
+      runAgent({
+        kubeconfig: options.kubeconfig,
+        node: options.nodeName,
+        libvirtUri: options.libvirtUri,
+        stateDir: options.stateDir,
+        defaultNamespace: options.defaultNamespace,
+        leaseNamespace: options.namespace ?? options.defaultNamespace,
+        address,
+        logger,
+        signal,
+      }),
+    );
+  });
+
+function listenAddress(text: string) {
+  try {
+    return parseListenAddress(text);
+  } catch (error) {
+    return program.error(`error: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
+await program.parseAsync();
