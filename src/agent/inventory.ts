@@ -67,7 +67,7 @@ export class Inventory {
     const known = knownGuests
       .map((guest) => guest.metadata.labels?.[domainUuidLabel])
       .filter((uuid) => uuid !== undefined);
-    for (const uuid of new Set([...here.map(({ uuid }) => uuid), ...known])) lookAgain(uuid, 0);
+    for (const uuid of new Set([...here.map((domain) => domain.uuid), ...known])) lookAgain(uuid, 0);
   }
 
   async reconcile(uuid: string, signal: AbortSignal): Promise<{ requeueAfterMs?: number }> {

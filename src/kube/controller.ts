@@ -13,13 +13,13 @@ export interface ControllerOptions {
    * Looks at what is and does what is next. It is told which object, never what happened to it, and must bear being
    * called too often. Rejecting means: again, after a growing wait.
    */
-  reconcile(key: string, signal: AbortSignal): Promise<{ requeueAfterMs?: number } | void>;
+  reconcile: (key: string, signal: AbortSignal) => Promise<{ requeueAfterMs?: number } | void>;
   /** How many keys at once; never the same one twice. */
   concurrency: number;
   timeoutMs?: number;
   clock: Clock;
   logger: Logger;
-  onReconciled?(controller: string, result: ReconcileResult, seconds: number): void;
+  onReconciled?: (controller: string, result: ReconcileResult, seconds: number) => void;
 }
 
 const defaultTimeoutMs = 120_000;

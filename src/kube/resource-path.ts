@@ -16,7 +16,7 @@ export function resourcePath<T extends KubeObject>(
 export function query(parameters: Record<string, string | number | boolean | undefined>): string {
   const set = Object.entries(parameters).filter(([, value]) => value !== undefined);
   if (set.length === 0) return '';
-  return `?${new URLSearchParams(set.map(([name, value]): [string, string] => [name, String(value)]))}`;
+  return `?${String(new URLSearchParams(set.map(([name, value]): [string, string] => [name, String(value)])))}`;
 }
 
 export function selectors({ labelSelector, fieldSelector }: ListOptions): Record<string, string | undefined> {

@@ -19,7 +19,6 @@ interface DomainXml {
 }
 
 const agentChannelName = 'org.qemu.guest_agent.0';
-const lists = new Set(['domain.devices.channel']);
 
 const parser = new XMLParser({
   ignoreAttributes: false,
@@ -27,7 +26,7 @@ const parser = new XMLParser({
   parseTagValue: false,
   parseAttributeValue: false,
   alwaysCreateTextNode: true,
-  isArray: (_, path) => lists.has(String(path)),
+  isArray: (name) => name === 'channel',
 });
 
 /** Reads what virDomainGetXMLDesc tells, in which libvirt gives memory in KiB whatever its definition said. */

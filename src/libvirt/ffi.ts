@@ -1,5 +1,6 @@
 import koffi, { type KoffiFunction, type LibraryHandle } from 'koffi';
 import type { VirError } from './errors.ts';
+import { throwLater } from './throw-later.ts';
 
 /** A virConnectPtr. Whoever opened it closes it. */
 export type ConnectionPointer = bigint & { readonly pointee: 'virConnect' };
@@ -241,10 +242,8 @@ function callbackPointer(parameters: string[], callback: (...args: any[]) => voi
     try {
       callback(...args);
     } catch (error) {
-      // koffi would drop it: let it end the process, as an error in any other event handler does.
-      setImmediate(() => {
-        throw error;
-      });
+      // koffi would drop it.
+      throwLater(error);
     }
     return 0;
   }

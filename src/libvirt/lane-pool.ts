@@ -13,6 +13,7 @@ export interface LanePoolOptions extends LaneOptions {
 interface Waiter {
   guest: string;
   take: (lane: Lane) => void;
+  refuse: (reason: unknown) => void;
 }
 
 /** How a call ends for which a guest's agent let others wait. */
@@ -71,14 +72,15 @@ export class LanePool {
   /** Refuses new calls and those that wait; resolves when those under way have returned and all is closed. */
   async close(): Promise<void> {
     this.#closed = true;
-    this.#serve();
+    for (const { refuse } of this.#waiting.splice(0)) refuse(closedError());
     await Promise.all(this.#lanes.map((lane) => lane.close()));
   }
 
   async #lane(guest: string, signal: AbortSignal | undefined): Promise<Lane> {
     signal?.throwIfAborted();
+    if (this.#closed) throw closedError();
     const { promise, resolve, reject } = Promise.withResolvers<Lane>();
-    const waiter: Waiter = { guest, take: resolve };
+    const waiter: Waiter = { guest, take: resolve, refuse: reject };
     const giveUp = () => {
       this.#waiting = this.#waiting.filter((each) => each !== waiter);
       reject(signal?.reason);
@@ -117,4 +119,8 @@ export class LanePool {
     if (codesOfHungGuest.has(error.code)) this.#hung.add(guest);
     else this.#hung.delete(guest);
   }
+}
+
+function closedError(): NotConnectedError {
+  return new NotConnectedError('the connection to libvirt was closed');
 }

@@ -17,14 +17,13 @@ export function createManagerMetrics(registry: Registry): ManagerMetrics {
   return {
     jobEnded: (condition, reason) => jobs.inc({ condition, reason }),
     observeLeader(leading) {
-      new Gauge({
+      const leads = new Gauge({
         name: 'leader_election_master_status',
         help: '1 while this manager leads.',
-        registers,
-        collect() {
-          this.set(leading() ? 1 : 0);
-        },
+        registers: [],
+        collect: () => leads.set(leading() ? 1 : 0),
       });
+      registry.registerMetric(leads);
     },
   };
 }

@@ -42,15 +42,16 @@ export function createRuntimeMetrics(): RuntimeMetrics {
     },
     watchRestarted: (resource, reason) => restarts.inc({ resource, reason }),
     observeQueues(controllers) {
-      new Gauge({
+      const depth = new Gauge({
         name: 'workqueue_depth',
         help: 'Keys that wait to be reconciled.',
         labelNames: ['name'],
-        registers,
+        registers: [],
         collect() {
-          for (const { name, queueLength } of controllers) this.set({ name }, queueLength);
+          for (const { name, queueLength } of controllers) depth.set({ name }, queueLength);
         },
       });
+      registry.registerMetric(depth);
     },
   };
 }

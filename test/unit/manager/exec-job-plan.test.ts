@@ -1,0 +1,289 @@
+import { describe, expect, it } from 'vitest';
+import { findCondition } from '../../../src/kube/conditions.ts';
+import { graceMs, planExecJob } from '../../../src/manager/exec-job-plan.ts';
+import { aGuest, aJob, aTask, noon } from './objects.ts';
+
+const soon = noon + 2000;
+const succeeded = { phase: 'Succeeded', reason: 'Completed', exec: { exitCode: 0 } } as const;
+const failed = { phase: 'Failed', reason: 'NonZeroExit', message: 'exited with 3', exec: { exitCode: 3 } } as const;
+const claim = { node: 'hv1', instance: 'i', journal: 'j', time: '2026-01-01T12:00:01Z' };
+
+describe('starting', () => {
+  it('makes one task for every guest that can be reached, bound to its node and its domain', () => {
+    const guests = [aGuest('web-2'), aGuest('web-1')];
+
+    const { create } = planExecJob({ job: aJob(), guests, tasks: [], now: soon });
+
+    expect(create.map(({ spec }) => [spec.guestName, spec.nodeName, spec.guestUID])).toEqual([
+      ['web-1', 'hv1', guests[1]?.status?.domain?.uuid],
+      ['web-2', 'hv1', guests[0]?.status?.domain?.uuid],
+    ]);
+  });
+
+  it('names a task the same each time, so that making it twice makes it once', () => {
+    const observed = { job: aJob(), guests: [aGuest('web-1')], tasks: [], now: soon };
+
+    const names = [planExecJob(observed), planExecJob({ ...observed, now: soon + 500 })].map(
+      ({ create }) => create[0]?.metadata.name,
+    );
+
+    expect(names[0]).toBe(names[1]);
+    expect(names[0]).toMatch(/^job-web-1-[0-9a-f]{10}$/);
+  });
+
+  it('starts in no more guests at once than parallelism allows', () => {
+    const job = aJob({ parallelism: 2 });
+    const guests = ['a', 'b', 'c', 'd'].map((name) => aGuest(name));
+    const [a, b] = guests as [(typeof guests)[0], (typeof guests)[0]];
+
+    const first = planExecJob({ job, guests, tasks: [], now: soon });
+    const next = planExecJob({ job, guests, tasks: [aTask(job, a, succeeded), aTask(job, b)], now: soon });
+
+    expect(first.create.map(({ spec }) => spec.guestName)).toEqual(['a', 'b']);
+    expect(next.create.map(({ spec }) => spec.guestName)).toEqual(['c']);
+    expect(next.status).toMatchObject({ completions: '1/4', targets: 4, active: 2, waiting: 1, succeeded: 1 });
+  });
+
+  it('does not make a second task for a guest whose first has not come to an end', () => {
+    const job = aJob();
+    const guest = aGuest('web-1');
+
+    expect(planExecJob({ job, guests: [guest], tasks: [aTask(job, guest)], now: soon }).create).toEqual([]);
+  });
+
+  it('starts nothing while suspended, and starts its clocks when it is let go', () => {
+    const guests = [aGuest('web-1')];
+    const waiting = planExecJob({ job: aJob({ suspend: true }), guests, tasks: [], now: soon });
+    const later = noon + 3600_000;
+    const resumed = planExecJob({
+      job: aJob({ activeDeadlineSeconds: 10 }, waiting.status),
+      guests,
+      tasks: [],
+      now: later,
+    });
+
+    expect(waiting.create).toEqual([]);
+    expect(waiting.status).toMatchObject({ phase: 'Suspended', waiting: 1 });
+    expect(waiting.status.startTime).toBeUndefined();
+    expect(resumed.create.map(({ spec }) => spec.deadline)).toEqual(['2026-01-01T13:00:11Z']);
+    expect(findCondition(resumed.status.conditions, 'Suspended')?.status).toBe('False');
+  });
+});
+
+describe('guests that can not be reached', () => {
+  it.each([
+    ['off', { running: false }, 'GuestNotRunning'],
+    ['silent', { agent: 'False' }, 'AgentNotConnected'],
+    ['suspended by a person', { suspend: true }, 'GuestSuspended'],
+  ] as const)('waits for one that is %s, and says so', (_, state, reason) => {
+    const { create, status, ended, lookAgainMs } = planExecJob({
+      job: aJob(),
+      guests: [aGuest('web-1', state)],
+      tasks: [],
+      now: soon,
+    });
+
+    expect(create).toEqual([]);
+    expect(ended).toBeUndefined();
+    expect(status).toMatchObject({
+      phase: 'Waiting',
+      waiting: 1,
+      guests: [{ name: 'web-1', phase: 'Pending', reason }],
+    });
+    expect(findCondition(status.conditions, 'Complete')).toMatchObject({ status: 'False', reason });
+    expect(lookAgainMs).toBe(59_000);
+  });
+
+  it('gives them up as undeliverable when the starting deadline is over', () => {
+    const { ended, status } = planExecJob({
+      job: aJob(),
+      guests: [aGuest('web-1', { running: false })],
+      tasks: [],
+      now: noon + 61_000,
+    });
+
+    expect(ended).toMatchObject({ type: 'Failed', reason: 'Undeliverable' });
+    expect(status.guests).toMatchObject([{ phase: 'Failed', reason: 'Undeliverable' }]);
+    expect(status.guests?.[0]?.message).toContain('web-1 is shutoff');
+  });
+
+  it('does not start late in a guest that came back after the starting deadline', () => {
+    const job = aJob();
+    const busy = aGuest('busy');
+    const late = aGuest('late', { since: noon + 90_000 });
+
+    const { create, status } = planExecJob({
+      job,
+      guests: [busy, late],
+      tasks: [aTask(job, busy, { phase: 'Running', claim })],
+      now: noon + 100_000,
+    });
+
+    expect(create).toEqual([]);
+    expect(status.guests).toContainEqual(expect.objectContaining({ name: 'late', reason: 'Undeliverable' }));
+  });
+
+  it('still starts in a guest that only waited for its turn', () => {
+    const job = aJob({ parallelism: 1 });
+    const [first, second] = [aGuest('a'), aGuest('b')];
+
+    const { create } = planExecJob({
+      job,
+      guests: [first, second],
+      tasks: [aTask(job, first, succeeded)],
+      now: noon + 600_000,
+    });
+
+    expect(create.map(({ spec }) => spec.guestName)).toEqual(['b']);
+  });
+
+  it('fails one without an agent channel at once: waiting would not help', () => {
+    const { ended } = planExecJob({
+      job: aJob(),
+      guests: [aGuest('web-1', { agent: 'NoAgentChannel' })],
+      tasks: [],
+      now: soon,
+    });
+
+    expect(ended).toMatchObject({ type: 'Failed', reason: 'NoAgentChannel' });
+  });
+
+  it('waits for a guest that does not exist, then fails', () => {
+    const job = aJob({ target: { guestName: 'nobody' } });
+
+    const early = planExecJob({ job, guests: [], tasks: [], now: soon });
+    const late = planExecJob({ job, guests: [], tasks: [], now: noon + 61_000 });
+
+    expect(early.status).toMatchObject({ phase: 'Waiting', completions: '0/1', guests: [{ reason: 'GuestNotFound' }] });
+    expect(late.ended).toMatchObject({ type: 'Failed', reason: 'GuestNotFound' });
+  });
+
+  it('waits for a selector to match, then fails', () => {
+    const early = planExecJob({ job: aJob(), guests: [], tasks: [], now: soon });
+    const late = planExecJob({ job: aJob(), guests: [], tasks: [], now: noon + 61_000 });
+
+    expect(findCondition(early.status.conditions, 'Complete')).toMatchObject({ reason: 'NoGuestsMatched' });
+    expect(late.ended).toMatchObject({ type: 'Failed', reason: 'NoGuestsMatched' });
+  });
+
+  it('gives up a task that the agent of a silent host never took, but none that was claimed', () => {
+    const job = aJob();
+    const [a, b] = [aGuest('a'), aGuest('b')];
+    const tasks = [aTask(job, a), aTask(job, b, { phase: 'Claimed', claim })];
+
+    const before = planExecJob({ job, guests: [a, b], tasks, now: noon + 61_000 + graceMs - 1 });
+    const after = planExecJob({ job, guests: [a, b], tasks, now: noon + 61_000 + graceMs });
+
+    expect(before.giveUp).toEqual([]);
+    expect(after.giveUp.map(({ spec }) => spec.guestName)).toEqual(['a']);
+  });
+});
+
+describe('ending', () => {
+  it('is complete when every guest succeeded', () => {
+    const job = aJob();
+    const guests = [aGuest('a'), aGuest('b')];
+
+    const { ended, status } = planExecJob({
+      job,
+      guests,
+      tasks: guests.map((guest) => aTask(job, guest, succeeded)),
+      now: soon,
+    });
+
+    expect(ended?.type).toBe('Complete');
+    expect(status).toMatchObject({ phase: 'Complete', completions: '2/2', succeeded: 2, failed: 0 });
+    expect(findCondition(status.conditions, 'Complete')?.status).toBe('True');
+  });
+
+  it('fails when one guest did, names it, and lists it first', () => {
+    const job = aJob();
+    const [a, b] = [aGuest('a'), aGuest('b')];
+
+    const { ended, status } = planExecJob({
+      job,
+      guests: [a, b],
+      tasks: [aTask(job, a, succeeded), aTask(job, b, failed)],
+      now: soon,
+    });
+
+    expect(ended).toMatchObject({
+      type: 'Failed',
+      reason: 'GuestsFailed',
+      message: '1 of 2 guests failed: b (NonZeroExit)',
+    });
+    expect(status.guests?.map(({ name, exitCode }) => [name, exitCode])).toEqual([
+      ['b', 3],
+      ['a', 0],
+    ]);
+  });
+
+  it('takes the reason of its only guest as its own', () => {
+    const job = aJob({ target: { guestName: 'a' } });
+
+    expect(
+      planExecJob({ job, guests: [aGuest('a')], tasks: [aTask(job, aGuest('a'), failed)], now: soon }).ended,
+    ).toEqual({
+      type: 'Failed',
+      reason: 'NonZeroExit',
+      message: 'exited with 3',
+    });
+  });
+
+  it('does not call a guest whose outcome nobody knows a success', () => {
+    const job = aJob();
+    const task = aTask(job, aGuest('a'), { phase: 'Unknown', reason: 'GuestRebooted', message: 'm' });
+
+    expect(planExecJob({ job, guests: [aGuest('a')], tasks: [task], now: soon }).ended?.type).toBe('Failed');
+  });
+
+  it('starts nothing after its deadline, and waits a little for the agents to end what runs', () => {
+    const job = aJob({ activeDeadlineSeconds: 10 });
+    const [a, b] = [aGuest('a'), aGuest('b')];
+    const tasks = [aTask(job, a, { phase: 'Running', claim })];
+
+    const atDeadline = planExecJob({ job, guests: [a, b], tasks, now: noon + 11_000 });
+    const afterGrace = planExecJob({ job, guests: [a, b], tasks, now: noon + 11_000 + graceMs });
+
+    expect(atDeadline.create).toEqual([]);
+    expect(atDeadline.ended).toBeUndefined();
+    expect(afterGrace.ended).toMatchObject({ type: 'Failed', reason: 'DeadlineExceeded' });
+    expect(afterGrace.status.guests).toMatchObject([
+      { name: 'b', phase: 'Failed', reason: 'DeadlineExceeded' },
+      { name: 'a', phase: 'Unknown', reason: 'DeadlineExceeded' },
+    ]);
+  });
+
+  it('changes nothing once it ended, and deletes itself when its time to live is over', () => {
+    const job = aJob({ ttlSecondsAfterFinished: 60 });
+    const guest = aGuest('a');
+    const { status } = planExecJob({ job, guests: [guest], tasks: [aTask(job, guest, succeeded)], now: soon });
+    const over = { ...job, status };
+
+    const early = planExecJob({ job: over, guests: [guest, aGuest('new')], tasks: [], now: soon + 30_000 });
+    const late = planExecJob({ job: over, guests: [guest], tasks: [], now: soon + 60_000 });
+
+    expect([early.status, early.create, early.deleteJob, early.lookAgainMs]).toEqual([status, [], undefined, 30_000]);
+    expect(late.deleteJob).toBe(true);
+  });
+});
+
+it('keeps the status of ten thousand guests small and its counters exact', () => {
+  const job = aJob({ parallelism: 10_000 });
+  const guests = Array.from({ length: 10_000 }, (_, index) => aGuest(`guest-${index}`));
+  const stdout = 'x'.repeat(16_384);
+  const tasks = guests.map((guest, index) =>
+    aTask(
+      job,
+      guest,
+      index % 10 === 0 ? { ...failed, exec: { exitCode: 3, stdout } } : { ...succeeded, exec: { exitCode: 0, stdout } },
+    ),
+  );
+
+  const { status } = planExecJob({ job, guests, tasks, now: soon });
+
+  expect(status).toMatchObject({ completions: '9000/10000', succeeded: 9000, failed: 1000 });
+  expect(status.guests?.length).toBe(100);
+  expect(status.guests?.every(({ phase }) => phase === 'Failed')).toBe(true);
+  expect(JSON.stringify(status).length).toBeLessThan(400_000);
+});
