@@ -1,24 +1,31 @@
 import { defineConfig } from 'vitest/config';
+import { closingLine } from './test/harness/vitest/closing-line.ts';
 
 export default defineConfig({
   test: {
+    reporters: ['default', closingLine()],
+    // Groups run one after the other: real machines are slow enough without unit tests beside them.
     projects: [
-      { test: { name: 'unit', include: ['test/unit/**/*.test.ts'] } },
+      { test: { name: 'unit', include: ['test/unit/**/*.test.ts'], sequence: { groupOrder: 0 } } },
       {
         test: {
           name: 'integration',
           include: ['test/integration/**/*.test.ts'],
+          globalSetup: 'test/harness/vitest/integration-setup.ts',
           testTimeout: 60_000,
           hookTimeout: 120_000,
+          sequence: { groupOrder: 1 },
         },
       },
       {
         test: {
           name: 'e2e',
           include: ['test/e2e/**/*.test.ts'],
+          globalSetup: 'test/harness/vitest/e2e-setup.ts',
           testTimeout: 120_000,
           hookTimeout: 240_000,
           fileParallelism: false,
+          sequence: { groupOrder: 2 },
         },
       },
     ],

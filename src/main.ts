@@ -72,9 +72,9 @@ program
   .addOption(logLevel())
   .action(async (options) => {
     const address = listenAddress(options.metricsAddress);
-    const { runAgent } = await import('./agent/agent.ts');
+    const { exitNow, runAgent } = await import('./agent/agent.ts');
     const logger = createLogger(options.logLevel, { component: 'agent', node: options.nodeName });
-    await runProcess(logger, (signal) =>
+    const work = (signal: AbortSignal) =>
       runAgent({
         kubeconfig: options.kubeconfig,
         node: options.nodeName,
@@ -85,8 +85,8 @@ program
         address,
         logger,
         signal,
-      }),
-    );
+      });
+    await runProcess(logger, work, exitNow);
   });
 
 function listenAddress(text: string) {

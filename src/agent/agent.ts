@@ -4,7 +4,7 @@ import { ControlLoops } from '../kube/control-loops.ts';
 import { loadEndpoint } from '../kube/endpoint.ts';
 import { HttpCluster } from '../kube/http-cluster.ts';
 import { keyOf } from '../kube/objects.ts';
-import { LibvirtHypervisor } from '../libvirt/libvirt-hypervisor.ts';
+import { ensureThreads, guardExit, hardExit, LibvirtHypervisor } from '../libvirt/index.ts';
 import { createAgentMetrics } from '../observability/agent-metrics.ts';
 import { type ListenAddress, serveObservability } from '../observability/http-server.ts';
 import type { Logger } from '../observability/log.ts';
@@ -36,14 +36,22 @@ export interface AgentOptions {
   signal: AbortSignal;
 }
 
+/** So many guests are spoken to at once. */
+const lanes = 8;
 /** What no event told is found by then. */
 const lookAtAllMs = 5 * 60_000;
 /** Changes of many guests at once make one write of the GuestHost. */
 const hostPaceMs = 500;
 
+/** Ends the process though calls to guests are still blocked in libvirt. */
+export const exitNow: (code: number) => void = hardExit;
+
 /** Runs the agent of one hypervisor until the signal aborts. Rejects when it can't begin, or another one took its node. */
 export async function runAgent(options: AgentOptions): Promise<void> {
   const { node, libvirtUri, stateDir, defaultNamespace, leaseNamespace, logger, signal } = options;
+  // Before anything takes a thread of the pool.
+  ensureThreads(lanes);
+  guardExit();
   const metrics = createRuntimeMetrics();
   const agentMetrics = createAgentMetrics(metrics.registry);
   const readiness = new Readiness();
@@ -54,7 +62,7 @@ export async function runAgent(options: AgentOptions): Promise<void> {
   const halt = new AbortController();
 
   let libvirtProblem: string | undefined;
-  const hypervisor = new LibvirtHypervisor({ uri: libvirtUri, metadataUri, random: random.next });
+  const hypervisor = new LibvirtHypervisor({ uri: libvirtUri, metadataUri, lanes, random: random.next });
   const registry = new GuestRegistry(hypervisor);
   readiness.add('libvirt', () =>
     hypervisor.info() ? undefined : (libvirtProblem ?? `${libvirtUri} has not been reached yet`),

@@ -1,4 +1,4 @@
-import koffi, { type KoffiFunction, type LibraryHandle } from 'koffi';
+import koffi, { type LibraryHandle } from 'koffi';
 import type { VirError } from './errors.ts';
 import { throwLater } from './throw-later.ts';
 
@@ -21,6 +21,9 @@ export interface LibraryNames {
   libvirt: string;
   libvirtQemu: string;
 }
+
+type Sync<A extends unknown[], R> = (...args: A) => R;
+type Async<A extends unknown[], R> = (...args: A) => Promise<R>;
 
 /** libvirt's C functions, named without `vir`. Null and negative numbers are failures, as in C. */
 export type NativeLibvirt = ReturnType<typeof bindLibvirt>;
@@ -70,50 +73,57 @@ export function bindLibvirt({ libvirt, libvirtQemu }: LibraryNames, sink: Callba
     return buffer.toString('latin1', 0, 36);
   }
 
-  const listAll = offThread<[ConnectionPointer, [bigint | null], number], number>(
-    lib,
-    'int virConnectListAllDomains(void *conn, _Out_ void **domains, uint flags)',
-  );
-  const getState = offThread<[DomainPointer, [number], [number], number], number>(
+  const listAll = offThread(lib, 'int virConnectListAllDomains(void *conn, _Out_ void **domains, uint flags)') as Async<
+    [ConnectionPointer, [bigint | null], number],
+    number
+  >;
+  const getState = offThread(
     lib,
     'int virDomainGetState(void *domain, _Out_ int *state, _Out_ int *reason, uint flags)',
-  );
-  const getVersion = offThread<[ConnectionPointer, [number]], number>(
-    lib,
-    'int virConnectGetVersion(void *conn, _Out_ unsigned long *version)',
-  );
-  const getLibVersion = offThread<[ConnectionPointer, [number]], number>(
+  ) as Async<[DomainPointer, [number], [number], number], number>;
+  const getVersion = offThread(lib, 'int virConnectGetVersion(void *conn, _Out_ unsigned long *version)') as Async<
+    [ConnectionPointer, [number]],
+    number
+  >;
+  const getLibVersion = offThread(
     lib,
     'int virConnectGetLibVersion(void *conn, _Out_ unsigned long *version)',
-  );
+  ) as Async<[ConnectionPointer, [number]], number>;
 
+  const eventParameters = ['void *', 'void *', 'int', 'int', 'void *'];
   const callback = {
-    lifecycle: callbackPointer(['void *', 'void *', 'int', 'int', 'void *'], (_, domain, event, detail, token) =>
-      sink.lifecycle(token, domainUuid(domain), event, detail),
+    lifecycle: callbackPointer(
+      eventParameters,
+      (_: bigint, domain: DomainPointer, event: number, detail: number, token: bigint) =>
+        sink.lifecycle(token, domainUuid(domain), event, detail),
     ),
-    agentLifecycle: callbackPointer(['void *', 'void *', 'int', 'int', 'void *'], (_, domain, state, reason, token) =>
-      sink.agentLifecycle(token, domainUuid(domain), state, reason),
+    agentLifecycle: callbackPointer(
+      eventParameters,
+      (_: bigint, domain: DomainPointer, state: number, reason: number, token: bigint) =>
+        sink.agentLifecycle(token, domainUuid(domain), state, reason),
     ),
-    closed: callbackPointer(['void *', 'int', 'void *'], (_, reason, token) => sink.closed(token, reason)),
+    closed: callbackPointer(['void *', 'int', 'void *'], (_: bigint, reason: number, token: bigint) =>
+      sink.closed(token, reason),
+    ),
   };
-  const registerEvent = offThread<[ConnectionPointer, null, number, bigint, bigint, null], number>(
+  const registerEvent = offThread(
     lib,
     'int virConnectDomainEventRegisterAny(void *conn, void *domain, int id, void *cb, void *opaque, void *free)',
-  );
-  const registerClose = offThread<[ConnectionPointer, bigint, bigint, null], number>(
+  ) as Async<[ConnectionPointer, null, number, bigint, bigint, null], number>;
+  const registerClose = offThread(
     lib,
     'int virConnectRegisterCloseCallback(void *conn, void *cb, void *opaque, void *free)',
-  );
-  const unregisterClose = offThread<[ConnectionPointer, bigint], number>(
-    lib,
-    'int virConnectUnregisterCloseCallback(void *conn, void *cb)',
-  );
+  ) as Async<[ConnectionPointer, bigint, bigint, null], number>;
+  const unregisterClose = offThread(lib, 'int virConnectUnregisterCloseCallback(void *conn, void *cb)') as Async<
+    [ConnectionPointer, bigint],
+    number
+  >;
   const addTimeout = lib.func('int virEventAddTimeout(int ms, void *cb, void *opaque, void *free)');
   const setErrorFunc = lib.func('void virSetErrorFunc(void *opaque, void *handler)');
 
   return {
     // These touch memory only and may run on the main thread.
-    connResetLastError: onThread<[ConnectionPointer], void>(lib, 'void virConnResetLastError(void *conn)'),
+    connResetLastError: onThread(lib, 'void virConnResetLastError(void *conn)') as Sync<[ConnectionPointer], void>,
     /** A copy of the error that the last call on this connection left. */
     connGetLastError(connection: ConnectionPointer): VirError | undefined {
       const pointer = lastError(connection);
@@ -121,19 +131,22 @@ export function bindLibvirt({ libvirt, libvirtQemu }: LibraryNames, sink: Callba
       const { code, domain, level, message } = koffi.decode(pointer, virError);
       return { code, domain, level, message: message ?? '' };
     },
-    domainGetName: onThread<[DomainPointer], string>(lib, 'const char *virDomainGetName(void *domain)'),
+    domainGetName: onThread(lib, 'const char *virDomainGetName(void *domain)') as Sync<[DomainPointer], string>,
     domainGetUuid: domainUuid,
-    domainFree: onThread<[DomainPointer], number>(lib, 'int virDomainFree(void *domain)'),
+    domainFree: onThread(lib, 'int virDomainFree(void *domain)') as Sync<[DomainPointer], number>,
 
-    connectOpen: offThread<[string], ConnectionPointer | null>(lib, 'void *virConnectOpen(const char *uri)'),
+    connectOpen: offThread(lib, 'void *virConnectOpen(const char *uri)') as Async<[string], ConnectionPointer | null>,
     /** The number of references that are left: 0 when the connection is gone. */
-    connectClose: offThread<[ConnectionPointer], number>(lib, 'int virConnectClose(void *conn)'),
-    connectIsAlive: offThread<[ConnectionPointer], number>(lib, 'int virConnectIsAlive(void *conn)'),
-    connectSetKeepAlive: offThread<[ConnectionPointer, number, number], number>(
-      lib,
-      'int virConnectSetKeepAlive(void *conn, int interval, uint count)',
-    ),
-    connectGetType: offThread<[ConnectionPointer], string | null>(lib, 'const char *virConnectGetType(void *conn)'),
+    connectClose: offThread(lib, 'int virConnectClose(void *conn)') as Async<[ConnectionPointer], number>,
+    connectIsAlive: offThread(lib, 'int virConnectIsAlive(void *conn)') as Async<[ConnectionPointer], number>,
+    connectSetKeepAlive: offThread(lib, 'int virConnectSetKeepAlive(void *conn, int interval, uint count)') as Async<
+      [ConnectionPointer, number, number],
+      number
+    >,
+    connectGetType: offThread(lib, 'const char *virConnectGetType(void *conn)') as Async<
+      [ConnectionPointer],
+      string | null
+    >,
     async connectGetVersion(connection: ConnectionPointer): Promise<number> {
       const version: [number] = [0];
       return (await getVersion(connection, version)) < 0 ? -1 : version[0];
@@ -151,53 +164,53 @@ export function bindLibvirt({ libvirt, libvirtQemu }: LibraryNames, sink: Callba
       return domains;
     },
 
-    domainLookupByUuid: offThread<[ConnectionPointer, string], DomainPointer | null>(
-      lib,
-      'void *virDomainLookupByUUIDString(void *conn, const char *uuid)',
-    ),
+    domainLookupByUuid: offThread(lib, 'void *virDomainLookupByUUIDString(void *conn, const char *uuid)') as Async<
+      [ConnectionPointer, string],
+      DomainPointer | null
+    >,
     async domainGetState(domain: DomainPointer): Promise<number> {
       const state: [number] = [0];
       return (await getState(domain, state, [0], 0)) < 0 ? -1 : state[0];
     },
-    domainIsPersistent: offThread<[DomainPointer], number>(lib, 'int virDomainIsPersistent(void *domain)'),
-    domainGetXmlDesc: offThread<[DomainPointer, number], string | null>(
-      lib,
-      'char *! virDomainGetXMLDesc(void *domain, uint flags)',
-    ),
-    domainGetMetadata: offThread<[DomainPointer, number, string, number], string | null>(
+    domainIsPersistent: offThread(lib, 'int virDomainIsPersistent(void *domain)') as Async<[DomainPointer], number>,
+    domainGetXmlDesc: offThread(lib, 'char *! virDomainGetXMLDesc(void *domain, uint flags)') as Async<
+      [DomainPointer, number],
+      string | null
+    >,
+    domainGetMetadata: offThread(
       lib,
       'char *! virDomainGetMetadata(void *domain, int type, const char *uri, uint flags)',
-    ),
+    ) as Async<[DomainPointer, number, string, number], string | null>,
 
-    domainQemuAgentCommand: offThread<[DomainPointer, string, number, number], string | null>(
+    domainQemuAgentCommand: offThread(
       qemu,
       'char *! virDomainQemuAgentCommand(void *domain, const char *command, int seconds, uint flags)',
-    ),
-    domainAgentSetResponseTimeout: offThread<[DomainPointer, number, number], number>(
+    ) as Async<[DomainPointer, string, number, number], string | null>,
+    domainAgentSetResponseTimeout: offThread(
       lib,
       'int virDomainAgentSetResponseTimeout(void *domain, int seconds, uint flags)',
-    ),
-    domainFsFreeze: offThread<[DomainPointer, string[] | null, number, number], number>(
+    ) as Async<[DomainPointer, number, number], number>,
+    domainFsFreeze: offThread(
       lib,
       'int virDomainFSFreeze(void *domain, const char **mountpoints, uint count, uint flags)',
-    ),
-    domainFsThaw: offThread<[DomainPointer, string[] | null, number, number], number>(
+    ) as Async<[DomainPointer, string[] | null, number, number], number>,
+    domainFsThaw: offThread(
       lib,
       'int virDomainFSThaw(void *domain, const char **mountpoints, uint count, uint flags)',
-    ),
-    domainSetUserPassword: offThread<[DomainPointer, string, string, number], number>(
+    ) as Async<[DomainPointer, string[] | null, number, number], number>,
+    domainSetUserPassword: offThread(
       lib,
       'int virDomainSetUserPassword(void *domain, const char *user, const char *password, uint flags)',
-    ),
+    ) as Async<[DomainPointer, string, string, number], number>,
 
     /** Returns the number that takes the registration back. */
     registerDomainEvent(connection: ConnectionPointer, kind: keyof typeof eventId, token: bigint): Promise<number> {
       return registerEvent(connection, null, eventId[kind], callback[kind], token, null);
     },
-    deregisterDomainEvent: offThread<[ConnectionPointer, number], number>(
-      lib,
-      'int virConnectDomainEventDeregisterAny(void *conn, int callback)',
-    ),
+    deregisterDomainEvent: offThread(lib, 'int virConnectDomainEventDeregisterAny(void *conn, int callback)') as Async<
+      [ConnectionPointer, number],
+      number
+    >,
     registerCloseCallback(connection: ConnectionPointer, token: bigint): Promise<number> {
       return registerClose(connection, callback.closed, token, null);
     },
@@ -205,31 +218,31 @@ export function bindLibvirt({ libvirt, libvirtQemu }: LibraryNames, sink: Callba
       return unregisterClose(connection, callback.closed);
     },
 
-    eventRegisterDefaultImpl: onThread<[], number>(lib, 'int virEventRegisterDefaultImpl()'),
+    eventRegisterDefaultImpl: onThread(lib, 'int virEventRegisterDefaultImpl()') as Sync<[], number>,
     /** One turn: waits for the next file or timer, runs its callbacks, returns. */
-    eventRunDefaultImpl: offThread<[], number>(lib, 'int virEventRunDefaultImpl()'),
+    eventRunDefaultImpl: offThread(lib, 'int virEventRunDefaultImpl()') as Async<[], number>,
     /** A timer, disarmed, that does nothing but end the event loop's turn. */
     eventAddWakeUpTimer: (): number => addTimeout(-1, doNothing, null, null),
     /** 0 fires at once and again until it is disarmed with -1. */
-    eventUpdateTimeout: onThread<[number, number], void>(lib, 'void virEventUpdateTimeout(int timer, int ms)'),
+    eventUpdateTimeout: onThread(lib, 'void virEventUpdateTimeout(int timer, int ms)') as Sync<[number, number], void>,
     /** Keeps libvirt from printing each error to standard error. */
     silenceErrors: (): void => setErrorFunc(null, doNothing),
   };
 }
 
 /** A C function that runs on the calling thread. */
-function onThread<A extends unknown[], R>(library: LibraryHandle, prototype: string): (...args: A) => R {
-  return library.func(prototype) as (...args: A) => R;
+function onThread(library: LibraryHandle, prototype: string): Sync<unknown[], unknown> {
+  return library.func(prototype);
 }
 
 /** A C function that runs on a thread of libuv's pool. */
-function offThread<A extends unknown[], R>(library: LibraryHandle, prototype: string): (...args: A) => Promise<R> {
-  const native: KoffiFunction = library.func(prototype);
+function offThread(library: LibraryHandle, prototype: string): Async<unknown[], unknown> {
+  const native = library.func(prototype);
   return (...args) =>
-    new Promise<R>((resolve, reject) => {
-      native.async(...args, (error: unknown, result: R) => {
+    new Promise((resolve, reject) => {
+      native.async(...args, (error: Error | null, result: unknown) => {
         inFlight -= 1;
-        if (error) reject(error instanceof Error ? error : new Error(String(error)));
+        if (error) reject(error);
         else resolve(result);
       });
       inFlight += 1;
@@ -237,8 +250,8 @@ function offThread<A extends unknown[], R>(library: LibraryHandle, prototype: st
 }
 
 /** A C function pointer that runs `callback` on the main thread while the calling thread waits; its result is 0. */
-function callbackPointer(parameters: string[], callback: (...args: any[]) => void): bigint {
-  function run(...args: any[]): number {
+function callbackPointer(parameters: string[], callback: (...args: never[]) => void): bigint {
+  function run(...args: never[]): number {
     try {
       callback(...args);
     } catch (error) {

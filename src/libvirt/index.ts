@@ -20,7 +20,7 @@ export {
   LibvirtHypervisor,
   type LibvirtHypervisorOptions,
   type LibvirtInfo,
-} from './hypervisor.ts';
+} from './libvirt-hypervisor.ts';
 export type { HypervisorEvent, LifecycleEvent } from './hypervisor-event.ts';
 export { Lane, type LaneOptions } from './lane.ts';
 export { LanePool, type LanePoolOptions, mostLanes } from './lane-pool.ts';

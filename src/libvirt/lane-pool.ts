@@ -96,7 +96,8 @@ export class LanePool {
   }
 
   #serve(): void {
-    for (const waiter of [...this.#waiting]) {
+    // A copy is gone through, since who is served leaves the list.
+    for (const waiter of this.#waiting.slice()) {
       if (!this.#mayRun(waiter.guest)) continue;
       // The most recently used lane first: its connection most likely stands, and what isn't needed stays unopened.
       const lane = this.#idle.pop();

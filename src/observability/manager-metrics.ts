@@ -17,7 +17,7 @@ export function createManagerMetrics(registry: Registry): ManagerMetrics {
   return {
     jobEnded: (condition, reason) => jobs.inc({ condition, reason }),
     observeLeader(leading) {
-      const leads = new Gauge({
+      const leads: Gauge = new Gauge({
         name: 'leader_election_master_status',
         help: '1 while this manager leads.',
         registers: [],

@@ -80,8 +80,8 @@ export class LibvirtHypervisor {
   }
 
   /**
-   * Connects, and keeps connected until `close` or until the signal aborts. Resolves when the first attempt has
-   * succeeded, failed or taken too long. Throws LibvirtMissingError where libvirt's library isn't installed.
+   * Connects, and keeps connected until `close`. Resolves when the first attempt has succeeded, failed or taken too
+   * long; the signal ends that wait. Throws LibvirtMissingError where libvirt's library isn't installed.
    */
   async start(signal?: AbortSignal): Promise<void> {
     if (this.#watching) throw new Error('the hypervisor was started before');
@@ -90,9 +90,11 @@ export class LibvirtHypervisor {
     const first = Promise.withResolvers<void>();
     const unsubscribe = this.subscribe(() => first.resolve());
     this.#watching = this.#watch.run(this.#stopping.signal);
-    signal?.addEventListener('abort', () => void this.close(), { once: true });
-    await Promise.race([first.promise, this.#watching]);
-    unsubscribe();
+    try {
+      await unlessAborted(Promise.race([first.promise, this.#watching]), signal);
+    } finally {
+      unsubscribe();
+    }
   }
 
   /**

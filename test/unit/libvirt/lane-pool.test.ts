@@ -1,0 +1,209 @@
+import { afterEach, describe, expect, test } from 'vitest';
+import { realClock } from '../../../src/libvirt/clock.ts';
+import { LibvirtError, NotConnectedError, virErrorNumber } from '../../../src/libvirt/errors.ts';
+import { LanePool } from '../../../src/libvirt/lane-pool.ts';
+import { testUri } from './test-driver.ts';
+
+const pools: LanePool[] = [];
+
+afterEach(async () => {
+  await Promise.all(pools.splice(0).map((pool) => pool.close()));
+});
+
+function openPool(lanes: number, uri = testUri): LanePool {
+  const keepAlive = { intervalSeconds: 5, count: 3 };
+  const pool = new LanePool({ uri, lanes, keepAlive, openTimeoutMs: 5000, clock: realClock });
+  pools.push(pool);
+  return pool;
+}
+
+/** Calls that last until the test ends them. */
+function longCalls(pool: LanePool) {
+  const running = new Map<string, (error?: Error) => void>();
+  return {
+    /** Of which guests a call runs now. */
+    guests: () => [...running.keys()],
+    begin: (guest: string, signal?: AbortSignal) =>
+      pool.run(
+        guest,
+        () =>
+          new Promise<void>((resolve, reject) => {
+            running.set(guest, (error) => {
+              running.delete(guest);
+              if (error) reject(error);
+              else resolve();
+            });
+          }),
+        signal,
+      ),
+    end: (guest: string, error?: Error) => running.get(guest)?.(error),
+  };
+}
+
+async function hang(pool: LanePool, guest: string, code: number = virErrorNumber.AGENT_UNRESPONSIVE): Promise<void> {
+  const error = new LibvirtError({ code, domain: 10, level: 2, message: 'no answer' });
+  await expect(pool.run(guest, () => Promise.reject(error))).rejects.toBe(error);
+}
+
+async function settled(): Promise<void> {
+  await new Promise((resolve) => setTimeout(resolve, 50));
+}
+
+describe('a lane pool', () => {
+  test('runs as many calls as it has lanes, and the next in line when one ends', async () => {
+    const pool = openPool(2);
+    const calls = longCalls(pool);
+    const begun = ['a', 'b', 'c', 'd'].map((guest) => calls.begin(guest));
+    await expect.poll(calls.guests).toEqual(['a', 'b']);
+    await settled();
+    expect(calls.guests()).toEqual(['a', 'b']);
+
+    calls.end('a');
+    await expect.poll(calls.guests).toEqual(['b', 'c']);
+
+    for (const guest of ['b', 'c']) calls.end(guest);
+    await expect.poll(calls.guests).toEqual(['d']);
+    calls.end('d');
+    await Promise.all(begun);
+  });
+
+  test('sends a guest one call at a time, and lets others pass the ones that wait', async () => {
+    const pool = openPool(3);
+    const calls = longCalls(pool);
+    const first = calls.begin('a');
+    let began = false;
+    const second = pool.run('a', async () => {
+      began = true;
+    });
+    const other = calls.begin('b');
+    await expect.poll(calls.guests).toEqual(['a', 'b']);
+    await settled();
+    expect(began).toBe(false);
+
+    calls.end('a');
+    await Promise.all([first, second]);
+
+    expect(began).toBe(true);
+    calls.end('b');
+    await other;
+  });
+
+  test.each([
+    ['AGENT_UNRESPONSIVE', virErrorNumber.AGENT_UNRESPONSIVE],
+    ['AGENT_COMMAND_TIMEOUT', virErrorNumber.AGENT_COMMAND_TIMEOUT],
+    ['OPERATION_TIMEOUT', virErrorNumber.OPERATION_TIMEOUT],
+  ])('keeps half of the lanes for the others when guests ended in %s', async (_, code) => {
+    const pool = openPool(4);
+    const hung = ['h1', 'h2', 'h3', 'h4'];
+    for (const guest of hung) await hang(pool, guest, code);
+    const calls = longCalls(pool);
+    const begun = [...hung, 'ok1', 'ok2'].map((guest) => calls.begin(guest));
+
+    await expect.poll(calls.guests).toEqual(['h1', 'h2', 'ok1', 'ok2']);
+
+    calls.end('ok1');
+    await settled();
+    expect(calls.guests()).toEqual(['h1', 'h2', 'ok2']);
+    for (const guest of hung.slice(0, 2)) calls.end(guest);
+    await expect.poll(calls.guests).toEqual(['ok2', 'h3', 'h4']);
+    for (const guest of calls.guests()) calls.end(guest);
+    await Promise.all(begun);
+  });
+
+  test('trusts a guest again after a call that it answered', async () => {
+    const pool = openPool(2);
+    for (const guest of ['h1', 'h2']) await hang(pool, guest);
+    await pool.run('h1', async () => 'pong');
+    const calls = longCalls(pool);
+
+    const begun = ['h1', 'h2'].map((guest) => calls.begin(guest));
+
+    await expect.poll(calls.guests).toEqual(['h1', 'h2']);
+    for (const guest of ['h1', 'h2']) calls.end(guest);
+    await Promise.all(begun);
+  });
+
+  test('does not blame a guest for a lost connection', async () => {
+    const pool = openPool(2);
+    const lost = new LibvirtError({ code: virErrorNumber.RPC, domain: 7, level: 2, message: 'EOF' }, true);
+    for (const guest of ['a', 'b']) await expect(pool.run(guest, () => Promise.reject(lost))).rejects.toBe(lost);
+    const calls = longCalls(pool);
+
+    const begun = ['a', 'b'].map((guest) => calls.begin(guest));
+
+    await expect.poll(calls.guests).toEqual(['a', 'b']);
+    for (const guest of ['a', 'b']) calls.end(guest);
+    await Promise.all(begun);
+  });
+
+  test("stops waiting for a lane with the signal's reason, and gives the lane to the next", async () => {
+    const pool = openPool(1);
+    const calls = longCalls(pool);
+    const first = calls.begin('a');
+    const controller = new AbortController();
+    const given = calls.begin('b', controller.signal);
+    const third = calls.begin('c');
+    await expect.poll(calls.guests).toEqual(['a']);
+
+    controller.abort(new Error('enough'));
+
+    await expect(given).rejects.toThrow('enough');
+    calls.end('a');
+    await expect.poll(calls.guests).toEqual(['c']);
+    calls.end('c');
+    await Promise.all([first, third]);
+  });
+
+  test('does not abandon a call that has begun', async () => {
+    const pool = openPool(1);
+    const calls = longCalls(pool);
+    const controller = new AbortController();
+    const begun = calls.begin('a', controller.signal);
+    await expect.poll(calls.guests).toEqual(['a']);
+
+    controller.abort();
+    await settled();
+
+    expect(calls.guests()).toEqual(['a']);
+    calls.end('a');
+    await begun;
+  });
+
+  test('frees the lane of a call that could not connect, and says that nothing was sent', async () => {
+    const pool = openPool(1, 'qemu+unix:///system?socket=/nowhere/libvirt-sock');
+    let ran = false;
+    const attempt = () =>
+      pool.run('a', async () => {
+        ran = true;
+      });
+
+    await expect(attempt()).rejects.toThrow(NotConnectedError);
+    await expect(attempt()).rejects.toThrow('connect ENOENT /nowhere/libvirt-sock');
+
+    expect(ran).toBe(false);
+  });
+
+  test('refuses new and waiting calls once it closes, and closes when those under way have ended', async () => {
+    const pool = openPool(1);
+    const calls = longCalls(pool);
+    const running = calls.begin('a');
+    const waiting = calls.begin('b');
+    await expect.poll(calls.guests).toEqual(['a']);
+
+    let closed = false;
+    const closing = pool.close().then(() => {
+      closed = true;
+    });
+
+    await expect(waiting).rejects.toThrow(NotConnectedError);
+    await expect(calls.begin('c')).rejects.toThrow(NotConnectedError);
+    await settled();
+    expect(closed).toBe(false);
+    calls.end('a');
+    await Promise.all([running, closing]);
+  });
+
+  test.each([0, 17, 2.5])('refuses %d lanes', (lanes) => {
+    expect(() => openPool(lanes)).toThrow(RangeError);
+  });
+});
