@@ -19,7 +19,7 @@ export interface ControlLoopsOptions {
 /** The informers and controllers of one process: what controller-runtime calls a manager. */
 export class ControlLoops {
   readonly #options: ControlLoopsOptions;
-  readonly #informers = new Map<string, Pick<Informer<KubeObject>, 'run' | 'synced' | 'hasSynced'>>();
+  readonly #informers: { plural: string; informer: Pick<Informer<KubeObject>, 'run' | 'synced' | 'hasSynced'> }[] = [];
   readonly #controllers: Controller[] = [];
 
   constructor(options: ControlLoopsOptions) {
@@ -37,7 +37,7 @@ export class ControlLoops {
       ...(selection && { selection }),
       ...(onRestart && { onRestart }),
     });
-    this.#informers.set(resource.plural, informer);
+    this.#informers.push({ plural: resource.plural, informer });
     return informer;
   }
 
@@ -61,17 +61,25 @@ export class ControlLoops {
 
   /** The resources that have not been listed yet. */
   notSynced(): string[] {
-    return [...this.#informers].filter(([, { hasSynced }]) => !hasSynced).map(([plural]) => plural);
+    return this.#informers.filter(({ informer }) => !informer.hasSynced).map(({ plural }) => plural);
   }
 
   async runInformers(signal: AbortSignal): Promise<void> {
-    await runTogether(signal, ...[...this.#informers.values()].map((each) => (until: AbortSignal) => each.run(until)));
+    await runTogether(
+      signal,
+      ...this.#informers.map(
+        ({ informer }) =>
+          (until: AbortSignal) =>
+            informer.run(until),
+      ),
+    );
   }
 
   /** Runs the controllers once every cache has been filled: a decision on half a picture could be wrong. */
   async runControllers(signal: AbortSignal): Promise<void> {
+    if (signal.aborted) return;
     const stopped = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
-    await Promise.race([stopped, Promise.all([...this.#informers.values()].map(({ synced }) => synced))]);
+    await Promise.race([stopped, Promise.all(this.#informers.map(({ informer }) => informer.synced))]);
     if (signal.aborted) return;
     await runTogether(signal, ...this.#controllers.map((each) => (until: AbortSignal) => each.run(until)));
   }

@@ -16,6 +16,8 @@ export interface Endpoint {
   /** As `https://10.0.0.1:6443`. */
   server: string;
   tls: TlsOptions;
+  /** What a person's commands are about when they name no namespace. */
+  namespace: string;
   /** The headers that authenticate a request; a token that rotates on disk is followed. */
   authorize(): Promise<Record<string, string>>;
 }
@@ -59,6 +61,7 @@ export async function loadEndpoint(path: string | undefined, clock: Clock): Prom
   return {
     server: cluster.server.replace(/\/+$/, ''),
     tls,
+    namespace: config.getContextObject(config.getCurrentContext())?.namespace ?? 'default',
     async authorize() {
       if (clock.monotonic() >= freshUntil) {
         const options = await credentials();

@@ -1,12 +1,12 @@
 /** Kubernetes' metav1.Status, as far as it is used. */
-interface Status {
+export interface Status {
   reason?: string;
   message?: string;
   details?: { retryAfterSeconds?: number };
 }
 
 /** What happened to a request that failed without an answer of the server. */
-export type TransportReason = 'Unreachable' | 'Timeout' | 'ConnectionLost';
+export type TransportReason = 'Unreachable' | 'Timeout' | 'ConnectionLost' | 'MalformedEvent';
 
 /**
  * A request to the API server that failed. Match on `code` and `reason`, never on the message.
@@ -50,12 +50,17 @@ const reasonOfCode: Record<number, string> = {
 
 /** The error behind an HTTP answer; `body` is a Status where the API server itself wrote it. */
 export function apiErrorOf(code: number, body: string, retryAfter?: string): ApiError {
-  let status: Status = {};
+  let status: Status | null = null;
   try {
-    status = JSON.parse(body) as Status;
+    status = JSON.parse(body) as Status | null;
   } catch {
     // A proxy's page, or nothing: the code says enough.
   }
+  return errorOfStatus(code, status ?? {}, retryAfter);
+}
+
+/** The error that a Status reports, be it an answer or an event of a watch. */
+export function errorOfStatus(code: number, status: Status, retryAfter?: string): ApiError {
   const reason = status.reason || reasonOfCode[code] || `HTTP${code}`;
   const seconds = status.details?.retryAfterSeconds ?? (retryAfter ? Number(retryAfter) : undefined);
   return new ApiError(code, reason, status.message || `the API server answered ${code}`, seconds || undefined);
@@ -71,3 +76,5 @@ export const isConflict = (error: unknown): boolean => hasReason(error, 'Conflic
 export const isAlreadyExists = (error: unknown): boolean => hasReason(error, 'AlreadyExists');
 /** A resourceVersion or continue token is too old: list anew. */
 export const isExpired = (error: unknown): boolean => hasReason(error, 'Expired', 'Gone');
+/** A watch said something that is no event: what it meant to say, only a list can tell. */
+export const isMalformed = (error: unknown): boolean => hasReason(error, 'MalformedEvent');

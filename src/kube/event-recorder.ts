@@ -27,6 +27,7 @@ export interface EventNote {
   action: string;
 }
 
+/** In bytes: the API server counts those. */
 const longestNote = 1024;
 /** As client-go: the same event again within six minutes makes a series of one object. */
 const seriesMs = 6 * 60_000;
@@ -39,6 +40,8 @@ interface Remembered {
   event: KubeEvent;
   count: number;
   at: number;
+  /** The last write of this event: the next one waits for it, so that counts arrive in their order. */
+  written: Promise<void>;
 }
 
 /** Writes Events beside the work: nothing waits for them, and nothing fails with them. */
@@ -54,13 +57,21 @@ export class EventRecorder {
 
   record(regarding: KubeObject, note: EventNote): void {
     if (!this.#mayWrite(regarding.metadata.uid ?? '')) return;
-    const write = this.#write(regarding, note).catch((error: unknown) => {
-      if (this.#options.signal.aborted) return;
-      this.#options.logger.warn(
-        { err: error, reason: note.reason, object: regarding.metadata.name },
-        'an event could not be written',
-      );
-    });
+    const key = identityOf(regarding, note);
+    const event = this.#again(key) ?? this.#first(key, regarding, note);
+    const { count, at } = event;
+    const write = event.written
+      .then(async () => this.#write(event.event, count, at))
+      .catch((error: unknown) => {
+        // Never begun, or gone: the next one begins anew.
+        if (this.#recent.get(key) === event) this.#recent.delete(key);
+        if (this.#options.signal.aborted) return;
+        this.#options.logger.warn(
+          { err: error, reason: note.reason, object: regarding.metadata.name },
+          'an event could not be written',
+        );
+      });
+    event.written = write;
     this.#underWay.add(write);
     void write.then(() => this.#underWay.delete(write));
   }
@@ -70,41 +81,55 @@ export class EventRecorder {
     await Promise.all(this.#underWay);
   }
 
-  async #write(regarding: KubeObject, { type, reason, note, action }: EventNote): Promise<void> {
-    const { cluster, clock, controller, instance, signal } = this.#options;
-    const { uid = '', name, namespace = 'default', resourceVersion } = regarding.metadata;
-    const shortNote = note.length > longestNote ? `${note.slice(0, longestNote - 1)}…` : note;
-    const key = createHash('sha256').update([uid, type, reason, action, shortNote].join('\0')).digest('hex');
-    const now = clock.now();
+  #again(key: string): Remembered | undefined {
+    const now = this.#options.clock.now();
     const known = this.#recent.get(key);
-    if (known && now - known.at < seriesMs) {
-      known.count++;
-      known.at = now;
-      const series = { count: known.count, lastObservedTime: microTimestamp(now) };
-      await cluster.mergePatch(kubeEvents, known.event.metadata, { series }, { signal });
-      return;
-    }
+    if (!known || now - known.at >= seriesMs) return undefined;
+    known.count++;
+    known.at = now;
+    return known;
+  }
+
+  #first(key: string, regarding: KubeObject, { type, reason, note, action }: EventNote): Remembered {
+    const { clock, controller, instance } = this.#options;
+    const { apiVersion, kind } = regarding;
+    const { uid = '', name, namespace, resourceVersion } = regarding.metadata;
+    const now = clock.now();
     const event: KubeEvent = {
       apiVersion: 'events.k8s.io/v1',
       kind: 'Event',
-      metadata: { namespace, name: `${name.slice(0, 200)}.${key.slice(0, 8)}${now.toString(16)}` },
+      metadata: {
+        namespace: namespace ?? 'default',
+        name: `${name.slice(0, 200)}.${key.slice(0, 8)}${now.toString(16)}`,
+      },
       eventTime: microTimestamp(now),
       reportingController: controller,
       reportingInstance: instance.slice(0, 128),
       action,
       reason,
       type,
-      note: shortNote,
+      note: shortened(note),
       regarding: {
-        ...(regarding.apiVersion && { apiVersion: regarding.apiVersion }),
-        ...(regarding.kind && { kind: regarding.kind }),
+        ...(apiVersion && { apiVersion }),
+        ...(kind && { kind }),
         name,
-        namespace,
+        ...(namespace && { namespace }),
         uid,
         ...(resourceVersion && { resourceVersion }),
       },
     };
-    this.#remember(key, { event, count: 1, at: now });
+    const remembered = { event, count: 1, at: now, written: Promise.resolve() };
+    this.#remember(key, remembered);
+    return remembered;
+  }
+
+  async #write(event: KubeEvent, count: number, at: number): Promise<void> {
+    const { cluster, signal } = this.#options;
+    if (count > 1) {
+      const series = { count, lastObservedTime: microTimestamp(at) };
+      await cluster.mergePatch(kubeEvents, event.metadata, { series }, { signal });
+      return;
+    }
     try {
       await cluster.create(kubeEvents, event, { signal });
     } catch (error) {
@@ -130,4 +155,19 @@ export class EventRecorder {
     if (this.#tokens.size > mostRemembered && oldest !== undefined) this.#tokens.delete(oldest);
     return left >= 1;
   }
+}
+
+/** What makes an event the same event again. */
+function identityOf({ metadata }: KubeObject, { type, reason, action, note }: EventNote): string {
+  return createHash('sha256')
+    .update([metadata.uid, type, reason, action, shortened(note)].join('\0'))
+    .digest('hex');
+}
+
+function shortened(note: string): string {
+  const bytes = Buffer.from(note);
+  if (bytes.length <= longestNote) return note;
+  // A decoder that expects more holds back the character that was cut.
+  const start = new TextDecoder().decode(bytes.subarray(0, longestNote - Buffer.byteLength('…')), { stream: true });
+  return `${start}…`;
 }

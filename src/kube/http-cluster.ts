@@ -195,7 +195,7 @@ export class HttpCluster implements Cluster {
       method,
       path,
       headers: {
-        ...(await this.#endpoint.authorize()),
+        ...(await this.#credentials()),
         accept: 'application/json',
         'user-agent': `qga-operator/${version}`,
         ...(body && { 'content-type': contentType }),
@@ -203,6 +203,17 @@ export class HttpCluster implements Cluster {
       ...(body && { body: JSON.stringify(body) }),
       ...(signal && { signal }),
     });
+  }
+
+  async #credentials(): Promise<Record<string, string>> {
+    try {
+      return await this.#endpoint.authorize();
+    } catch (error) {
+      const problem = error instanceof Error ? error.message : String(error);
+      throw new ApiError(0, 'Unreachable', `there are no credentials for the API server: ${problem}`, undefined, {
+        cause: error,
+      });
+    }
   }
 }
 

@@ -24,11 +24,16 @@ export class LeadershipLostError extends Error {
   readonly code = 'LeadershipLost';
 }
 
+/** A process that ends has not much longer. */
+const releaseMs = 2000;
+
 /** Lets one of several processes lead, by a Lease. */
 export class LeaderElector {
   readonly #options: Required<LeaderElectorOptions>;
   /** The Lease as last seen, and when: this process's clock decides when it has run out, not the holder's. */
   #seen: { lease: Lease; at: number } | undefined;
+  /** When the last renewal that went through was asked for. */
+  #renewedAt = 0;
   #leading = false;
 
   constructor(options: LeaderElectorOptions) {
@@ -41,36 +46,38 @@ export class LeaderElector {
 
   /**
    * Waits to lead, then leads until `lead` ends. `lead`'s signal aborts with this one's and when the Lease is lost; then
-   * this rejects with a LeadershipLostError. A leader that stops in order gives the Lease back.
+   * this rejects with a LeadershipLostError. A leader whose work has ended otherwise gives the Lease back.
    */
   async run(signal: AbortSignal, lead: (signal: AbortSignal) => Promise<void>): Promise<void> {
-    const { clock, retryMs, logger, identity } = this.#options;
-    while (!(await this.#try(signal))) await clock.sleep(retryMs, signal);
+    const { clock, retryMs, renewDeadlineMs, logger, identity } = this.#options;
+    while (!(await this.#try(renewDeadlineMs, signal))) await clock.sleep(retryMs, signal);
     logger.info({ identity }, 'leading');
     this.#leading = true;
     const lost = new AbortController();
-    const leading = lead(AbortSignal.any([signal, lost.signal]));
     const finished = new AbortController();
-    const renewing = this.#renew(AbortSignal.any([signal, finished.signal]), lost);
+    // Renewed until the work has ended, not only until it was told to: nobody else may begin before.
+    const renewing = this.#renew(finished.signal, lost);
     try {
-      await leading;
+      await lead(AbortSignal.any([signal, lost.signal]));
     } finally {
       finished.abort();
       await renewing;
       this.#leading = false;
+      // Whatever the work made of it, this is what happened.
+      lost.signal.throwIfAborted();
+      await this.#release();
     }
-    if (lost.signal.aborted) throw lost.signal.reason as LeadershipLostError;
-    await this.#release();
   }
 
   async #renew(signal: AbortSignal, lost: AbortController): Promise<void> {
     const { clock, retryMs, renewDeadlineMs } = this.#options;
-    let renewedAt = clock.monotonic();
-    while (!signal.aborted) {
+    const leftMs = () => this.#renewedAt + renewDeadlineMs - clock.monotonic();
+    for (;;) {
       await clock.sleep(retryMs, signal).catch(() => {});
       if (signal.aborted) return;
-      if (await this.#try(signal)) renewedAt = clock.monotonic();
-      else if (this.#heldByAnother() || clock.monotonic() - renewedAt > renewDeadlineMs) {
+      const renewed = leftMs() > 0 && (await this.#try(leftMs(), signal));
+      if (signal.aborted) return;
+      if (!renewed && (this.#heldByAnother() || leftMs() <= 0)) {
         lost.abort(new LeadershipLostError('the leader Lease was lost'));
         return;
       }
@@ -82,42 +89,54 @@ export class LeaderElector {
     return holder !== undefined && holder !== '' && holder !== this.#options.identity;
   }
 
-  /** Takes or renews the Lease if that may be; false when not, for whatever reason. */
-  async #try(signal: AbortSignal): Promise<boolean> {
-    const { cluster, clock, identity, logger, namespace, name, leaseSeconds, renewDeadlineMs } = this.#options;
-    const bounded = AbortSignal.any([signal, AbortSignal.timeout(renewDeadlineMs)]);
+  /** Has the Lease from now on if that may be, within so long; false when not, for whatever reason. */
+  async #try(withinMs: number, signal: AbortSignal): Promise<boolean> {
+    const { clock, logger, namespace, name } = this.#options;
+    const startedAt = clock.monotonic();
+    const late = new AbortController();
+    const cancel = clock.after(withinMs, () => late.abort(new Error(`no answer within ${withinMs} ms`)));
     try {
-      const lease = await this.#current(bounded);
-      const now = microTimestamp(clock.now());
-      const mine = { holderIdentity: identity, leaseDurationSeconds: leaseSeconds, renewTime: now };
-      if (!lease) {
-        const spec = { ...mine, acquireTime: now, leaseTransitions: 0 };
-        const fresh: Lease = {
-          apiVersion: 'coordination.k8s.io/v1',
-          kind: 'Lease',
-          metadata: { namespace, name },
-          spec,
-        };
-        this.#see(await cluster.create(leases, fresh, { signal: bounded }));
-        return true;
-      }
-      const { spec } = lease;
-      if (spec.holderIdentity === identity) {
-        this.#see(await cluster.replace(leases, { ...lease, spec: { ...spec, ...mine } }, { signal: bounded }));
-        return true;
-      }
-      if (spec.holderIdentity && !this.#ranOut(lease)) return false;
-      const taken = { ...spec, ...mine, acquireTime: now, leaseTransitions: (spec.leaseTransitions ?? 0) + 1 };
-      this.#see(await cluster.replace(leases, { ...lease, spec: taken }, { signal: bounded }));
+      if (!(await this.#takeOrRenew(AbortSignal.any([signal, late.signal])))) return false;
+      // Others count from when the server wrote it, which may be long before its answer came.
+      this.#renewedAt = startedAt;
       return true;
     } catch (error) {
       // The next try reads it anew.
-      if (this.#leading && isConflict(error)) this.#seen = undefined;
+      if (isConflict(error) || isNotFound(error)) this.#seen = undefined;
       if (!signal.aborted && !isConflict(error) && !isAlreadyExists(error)) {
         logger.warn({ err: error, lease: `${namespace}/${name}` }, 'the leader Lease could not be had: trying again');
       }
       return false;
+    } finally {
+      cancel();
     }
+  }
+
+  async #takeOrRenew(signal: AbortSignal): Promise<boolean> {
+    const { cluster, clock, identity, namespace, name, leaseSeconds } = this.#options;
+    const lease = await this.#current(signal);
+    const now = microTimestamp(clock.now());
+    const mine = { holderIdentity: identity, leaseDurationSeconds: leaseSeconds, renewTime: now };
+    if (!lease) {
+      const spec = { ...mine, acquireTime: now, leaseTransitions: 0 };
+      const fresh: Lease = {
+        apiVersion: 'coordination.k8s.io/v1',
+        kind: 'Lease',
+        metadata: { namespace, name },
+        spec,
+      };
+      this.#see(await cluster.create(leases, fresh, { signal }));
+      return true;
+    }
+    const { spec } = lease;
+    if (spec.holderIdentity === identity) {
+      this.#see(await cluster.replace(leases, { ...lease, spec: { ...spec, ...mine } }, { signal }));
+      return true;
+    }
+    if (spec.holderIdentity && !this.#ranOut(lease)) return false;
+    const taken = { ...spec, ...mine, acquireTime: now, leaseTransitions: (spec.leaseTransitions ?? 0) + 1 };
+    this.#see(await cluster.replace(leases, { ...lease, spec: taken }, { signal }));
+    return true;
   }
 
   /** A leader renews what it wrote last; who waits looks each time. */
@@ -145,12 +164,14 @@ export class LeaderElector {
   }
 
   async #release(): Promise<void> {
-    const { cluster, logger } = this.#options;
-    const lease = this.#seen?.lease;
-    if (!lease) return;
+    const { cluster, logger, identity } = this.#options;
+    const signal = AbortSignal.timeout(releaseMs);
     try {
+      // Read anew: the end may have cut off a renewal that went through.
+      const lease = await this.#current(signal);
+      if (lease?.spec.holderIdentity !== identity) return;
       const spec = { ...lease.spec, holderIdentity: '', leaseDurationSeconds: 1 };
-      await cluster.replace(leases, { ...lease, spec }, { signal: AbortSignal.timeout(2000) });
+      await cluster.replace(leases, { ...lease, spec }, { signal });
     } catch (error) {
       logger.warn({ err: error }, 'the leader Lease could not be given back: it will run out');
     }

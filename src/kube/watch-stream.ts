@@ -1,14 +1,15 @@
 import type { WatchEvent } from './cluster.ts';
-import { ApiError } from './errors.ts';
+import { ApiError, errorOfStatus, type Status } from './errors.ts';
 import type { KubeObject } from './objects.ts';
 
 interface Frame<T> {
   type: 'ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK' | 'ERROR';
-  object: T & { code?: number; reason?: string; message?: string };
+  object: T & Status & { code?: number };
 }
 
 /**
- * The events of a watch's body: one JSON object a line, cut anywhere into chunks. An ERROR event is thrown as an ApiError.
+ * The events of a watch's body: one JSON object a line, cut anywhere into chunks. An ERROR event is thrown as the
+ * ApiError it reports, a line that is no event as one with reason `MalformedEvent`.
  */
 export async function* parseWatch<T extends KubeObject>(
   body: AsyncIterable<Uint8Array>,
@@ -23,7 +24,7 @@ export async function* parseWatch<T extends KubeObject>(
 }
 
 function eventOf<T extends KubeObject>(line: string): WatchEvent<T> {
-  const { type, object } = JSON.parse(line) as Frame<T>;
+  const { type, object } = frameOf<T>(line);
   switch (type) {
     case 'ADDED':
     case 'MODIFIED':
@@ -32,6 +33,18 @@ function eventOf<T extends KubeObject>(line: string): WatchEvent<T> {
     case 'BOOKMARK':
       return { type, resourceVersion: object.metadata.resourceVersion ?? '' };
     case 'ERROR':
-      throw new ApiError(object.code ?? 500, object.reason || 'InternalError', object.message ?? 'the watch failed');
+      throw errorOfStatus(object.code ?? 500, object);
+    default:
+      throw new ApiError(0, 'MalformedEvent', `the watch sent an event of type ${String(type)}`);
   }
+}
+
+function frameOf<T>(line: string): Frame<T> {
+  try {
+    const frame = JSON.parse(line) as Frame<T> | null;
+    if (frame?.object) return frame;
+  } catch (error) {
+    throw new ApiError(0, 'MalformedEvent', 'the watch sent a line that is not JSON', undefined, { cause: error });
+  }
+  throw new ApiError(0, 'MalformedEvent', 'the watch sent a line that is no event');
 }

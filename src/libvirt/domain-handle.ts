@@ -41,7 +41,10 @@ export class DomainHandle {
     return this.#checked(() => this.#native.domainGetXmlDesc(this.#pointer, 0));
   }
 
-  /** The element of this XML namespace in the domain's metadata, as XML; undefined when there is none. */
+  /**
+   * The element of this XML namespace in the domain's metadata; undefined when there is none. libvirt gives it as XML
+   * without the namespace and its prefix: `<guest/>` for `<qga:guest xmlns:qga="…"/>`.
+   */
   async metadata(namespaceUri: string): Promise<string | undefined> {
     const uri = cString('the namespace', namespaceUri);
     try {

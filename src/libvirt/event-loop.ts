@@ -14,7 +14,7 @@ class EventLoop {
   readonly #wakeUp: number;
   #users = 0;
   #running = false;
-  #turn: Promise<unknown> = Promise.resolve();
+  #turn: Promise<void> = Promise.resolve();
 
   constructor(native: NativeLibvirt) {
     this.#native = native;
@@ -31,28 +31,32 @@ class EventLoop {
       if (released) return;
       released = true;
       this.#users -= 1;
-      if (this.#users > 0) return;
-      this.#native.eventUpdateTimeout(this.#wakeUp, 0);
-      await this.#turn;
+      if (this.#users === 0) this.#native.eventUpdateTimeout(this.#wakeUp, 0);
+      while (this.#running && this.#users === 0) await this.#turn;
     };
   }
 
   async #run(): Promise<void> {
     this.#running = true;
-    while (this.#users > 0) {
-      const turn = this.#native.eventRunDefaultImpl();
-      this.#turn = turn;
-      const failed = (await turn) < 0;
-      // The next turn most likely fails too: don't spin.
-      if (failed) await delay(pauseAfterFailureMs);
+    // The last turn comes after the last user: it closes the sockets that connections left behind.
+    for (let last = false; !last || this.#users > 0; ) {
+      last = this.#users === 0;
+      this.#turn = this.#takeTurn();
+      await this.#turn;
     }
     this.#running = false;
+  }
+
+  async #takeTurn(): Promise<void> {
+    const failed = (await this.#native.eventRunDefaultImpl()) < 0;
+    // The next turn most likely fails too: don't spin.
+    if (failed) await delay(pauseAfterFailureMs);
   }
 }
 
 let eventLoop: EventLoop | undefined;
 
-/** Starts libvirt's event loop unless it runs. Returns what ends this use of it and resolves when its turn is over. */
+/** Starts libvirt's event loop unless it runs. Returns what ends this use of it, resolving when the loop has stopped. */
 export function useEventLoop(): () => Promise<void> {
   eventLoop ??= new EventLoop(loadLibvirt());
   return eventLoop.use();

@@ -1,3 +1,5 @@
+import { writeSync } from 'node:fs';
+import { inspect } from 'node:util';
 import { isMainThread } from 'node:worker_threads';
 import { exitProcess, nativeCallsInFlight } from './ffi.ts';
 
@@ -19,7 +21,14 @@ let guarded = false;
 export function guardExit(): void {
   if (guarded || !isMainThread) return;
   guarded = true;
+  let fatal: { error: unknown } | undefined;
+  process.on('uncaughtExceptionMonitor', (error) => {
+    if (process.listenerCount('uncaughtException') === 0) fatal = { error };
+  });
   process.once('exit', (code) => {
-    if (nativeCallsInFlight() > 0) hardExit(code);
+    if (nativeCallsInFlight() === 0) return;
+    // Node would print it after the exit handlers.
+    if (fatal) writeSync(process.stderr.fd, `Uncaught ${inspect(fatal.error)}\n`);
+    hardExit(code);
   });
 }

@@ -81,14 +81,6 @@ export function bindLibvirt({ libvirt, libvirtQemu }: LibraryNames, sink: Callba
     lib,
     'int virDomainGetState(void *domain, _Out_ int *state, _Out_ int *reason, uint flags)',
   ) as Async<[DomainPointer, [number], [number], number], number>;
-  const getVersion = offThread(lib, 'int virConnectGetVersion(void *conn, _Out_ unsigned long *version)') as Async<
-    [ConnectionPointer, [number]],
-    number
-  >;
-  const getLibVersion = offThread(
-    lib,
-    'int virConnectGetLibVersion(void *conn, _Out_ unsigned long *version)',
-  ) as Async<[ConnectionPointer, [number]], number>;
 
   const eventParameters = ['void *', 'void *', 'int', 'int', 'void *'];
   const callback = {
@@ -147,14 +139,8 @@ export function bindLibvirt({ libvirt, libvirtQemu }: LibraryNames, sink: Callba
       [ConnectionPointer],
       string | null
     >,
-    async connectGetVersion(connection: ConnectionPointer): Promise<number> {
-      const version: [number] = [0];
-      return (await getVersion(connection, version)) < 0 ? -1 : version[0];
-    },
-    async connectGetLibVersion(connection: ConnectionPointer): Promise<number> {
-      const version: [number] = [0];
-      return (await getLibVersion(connection, version)) < 0 ? -1 : version[0];
-    },
+    connectGetVersion: numberOf(lib, 'int virConnectGetVersion(void *conn, _Out_ unsigned long *version)'),
+    connectGetLibVersion: numberOf(lib, 'int virConnectGetLibVersion(void *conn, _Out_ unsigned long *version)'),
     async connectListAllDomains(connection: ConnectionPointer): Promise<DomainPointer[] | null> {
       const array: [bigint | null] = [null];
       const count = await listAll(connection, array, 0);
@@ -247,6 +233,15 @@ function offThread(library: LibraryHandle, prototype: string): Async<unknown[], 
       });
       inFlight += 1;
     });
+}
+
+/** A C function that writes a number about a connection. */
+function numberOf(library: LibraryHandle, prototype: string): Async<[ConnectionPointer], number> {
+  const native = offThread(library, prototype) as Async<[ConnectionPointer, [number]], number>;
+  return async (connection) => {
+    const found: [number] = [0];
+    return (await native(connection, found)) < 0 ? -1 : found[0];
+  };
 }
 
 /** A C function pointer that runs `callback` on the main thread while the calling thread waits; its result is 0. */

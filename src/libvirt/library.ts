@@ -20,7 +20,8 @@ function prepare(names: LibraryNames): NativeLibvirt {
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw new LibvirtMissingError(
-      `libvirt's client library can't be loaded (${reason}): install libvirt0, libvirt-libs or libvirt-client`,
+      `${names.libvirt} and ${names.libvirtQemu} can't be loaded (${reason}): install libvirt's client library, ` +
+        'which is libvirt0 on Debian and libvirt-libs on Fedora',
       { cause: error },
     );
   }

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { MalformedReplyError } from './errors.ts';
 
 /** One command of the guest agent protocol: its name, what it takes and what it answers. */

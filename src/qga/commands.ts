@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { command, noArguments } from './command.ts';
 
 /** base64 as the agent sends it; decoded by {@link bytesOf}. */

@@ -38,7 +38,7 @@ describe.each(moments)('the agent killed %i ms after a job was made', (ms) => {
   });
 });
 
-describe.each([0, 20, 50, 120])('the manager killed %i ms after a job was made', (ms) => {
+describe.each([20, 80])('the manager killed %i ms after a job was made', (ms) => {
   it('starts the command once and tells its result', async () => {
     const mark = `manager-${ms}`;
     const name = await operator.create(oneLine(mark));

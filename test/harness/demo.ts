@@ -2,7 +2,14 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { openSync } from 'node:fs';
 import { narrator } from './demo/narrator.ts';
-import { becomeRunningDemo, demoDir, endRunningDemo, removeTraces } from './demo/running-demo.ts';
+import {
+  becomeRunningDemo,
+  DemoRunsAlreadyError,
+  demoDir,
+  demoLog,
+  endRunningDemo,
+  removeTraces,
+} from './demo/running-demo.ts';
 import { raiseStage, type Stage } from './demo/stage.ts';
 import { tellStory } from './demo/story.ts';
 import { harnessPaths } from './paths.ts';
@@ -14,41 +21,54 @@ const commands: Record<string, () => Promise<void>> = { run, up, hold, down };
 async function run(): Promise<void> {
   const tell = narrator((text) => void process.stdout.write(text));
   const started = performance.now();
-  await becomeRunningDemo();
+  becomeRunningDemo();
+  interrupted.addEventListener('abort', () => process.once('exit', removeTraces));
   const stage = await raiseStage(demoDir, tell, interrupted);
   try {
     await tellStory(stage.controlPlane, tell, interrupted);
   } finally {
-    await tell.step('\nending everything', () => stage.stop());
+    tell.say('');
+    await tell.step('ending everything', () => stage.stop());
   }
-  await removeTraces();
+  removeTraces();
   tell.say(`The demo took ${Math.round((performance.now() - started) / 1000)} s. \`make demo-up\` leaves it running.`);
+}
+
+type HolderMessage = { text: string } | { up: true };
+
+function sendToStarter(message: HolderMessage): void {
+  process.send?.(message);
 }
 
 /** Has a process in the background hold the demo, and relays what it tells until the show is over. */
 async function up(): Promise<void> {
-  const log = openSync(`${demoDir}.log`, 'w');
+  const log = openSync(demoLog, 'w');
   const holder = spawn(process.execPath, [import.meta.filename, 'hold'], {
     detached: true,
     stdio: ['ignore', log, log, 'ipc'],
   });
-  holder.on('message', (text) => process.stdout.write(text as string));
+  let isUp = false;
+  holder.on('message', (message: HolderMessage) => {
+    if ('text' in message) process.stdout.write(message.text);
+    else isUp = true;
+  });
   interrupted.addEventListener('abort', () => holder.kill('SIGTERM'));
   const ended = once(holder, 'exit');
   await Promise.race([once(holder, 'disconnect'), ended]);
   holder.unref();
   if (interrupted.aborted) await ended;
-  if (holder.exitCode !== null || holder.signalCode !== null) process.exitCode = 1;
+  if (!isUp) process.exitCode = 1;
 }
 
 async function hold(): Promise<void> {
-  const tell = narrator((text) => void process.send?.(text));
-  await becomeRunningDemo();
+  const tell = narrator((text) => sendToStarter({ text }));
   try {
+    becomeRunningDemo();
     const stage = await raiseStage(demoDir, tell, interrupted);
     try {
       await tellStory(stage.controlPlane, tell, interrupted);
       tell.say(howToPlay(stage));
+      sendToStarter({ up: true });
       process.disconnect();
       if (!interrupted.aborted) await once(interrupted, 'abort');
     } finally {
@@ -78,6 +98,7 @@ It goes on running. To play with it:
 
 function explain(error: unknown): string {
   if (interrupted.aborted) return '\nInterrupted: everything is ended.';
+  if (error instanceof DemoRunsAlreadyError) return error.message;
   return `\n${error instanceof Error ? error.message : String(error)}\nEverything is ended; the logs are in ${demoDir}.`;
 }
 

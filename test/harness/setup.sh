@@ -7,9 +7,10 @@ set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/env.sh"
 repository=$(cd "$harness/../.." && pwd)
 
-# libvirt without the -system packages, so that no service is set up; QEMU; what the guest image is made with.
+# libvirt without the -system packages, so that no service is set up; QEMU; what the guest image and the bench's
+# client in C are made with.
 packages=(libvirt-daemon libvirt-daemon-driver-qemu libvirt-clients libvirt0 qemu-system-x86
-  cpio e2fsprogs xz-utils openssl util-linux)
+  cpio e2fsprogs xz-utils openssl util-linux gcc libc6-dev)
 
 say() { echo "setup: $*" >&2; }
 fail() {

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** A CEL rule as Kubernetes evaluates it at `kubectl apply`, and the sentence a person reads when it says no. */
 export interface ValidationRule {

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { conditions, labelSelector, listMapBy, rules, time } from './common.ts';
 import { exec } from './exec.ts';
 import { taskPhases } from './guest-task.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { conditions, listMapBy, time } from './common.ts';
 
 export const guestHostSpec = z.object({});

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { conditions, immutable, listMapBy, rules, setOnce, time, uuid } from './common.ts';
 import { exec, execResult } from './exec.ts';
 

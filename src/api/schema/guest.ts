@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { conditions, listMapBy, uuid } from './common.ts';
 
 /** What a person may set on a Guest. */

@@ -1,5 +1,4 @@
-import { readFileSync } from 'node:fs';
-import { rm, writeFile } from 'node:fs/promises';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { eventually } from '../eventually.ts';
@@ -7,6 +6,7 @@ import { isAlive } from '../hypervisor/processes.ts';
 
 /** Where the demo lives: one at a time on a machine, so that `make demo-down` finds it. */
 export const demoDir = join(tmpdir(), 'qga-operator-demo');
+export const demoLog = `${demoDir}.log`;
 const pidFile = `${demoDir}.pid`;
 const stopTimeoutMs = 20_000;
 
@@ -20,11 +20,18 @@ export function runningDemo(): number | undefined {
   }
 }
 
+export class DemoRunsAlreadyError extends Error {
+  override name = 'DemoRunsAlreadyError';
+
+  constructor() {
+    super('a demo is running already: end it with `make demo-down`');
+  }
+}
+
 /** Makes this process the one that holds the demo. */
-export async function becomeRunningDemo(): Promise<void> {
-  const other = runningDemo();
-  if (other !== undefined) throw new Error('a demo is running already: end it with `make demo-down`');
-  await writeFile(pidFile, String(process.pid));
+export function becomeRunningDemo(): void {
+  if (runningDemo() !== undefined) throw new DemoRunsAlreadyError();
+  writeFileSync(pidFile, String(process.pid));
 }
 
 /** Ends a running demo and removes what it left on the disk. Returns whether one ran. */
@@ -37,11 +44,13 @@ export async function endRunningDemo(): Promise<boolean> {
       process.kill(pid, 'SIGKILL');
     });
   }
-  await removeTraces();
+  removeTraces();
   return pid !== undefined;
 }
 
-export async function removeTraces(): Promise<void> {
-  await rm(demoDir, { recursive: true, force: true });
-  await rm(pidFile, { force: true });
+/** Removes the demo's files. */
+export function removeTraces(): void {
+  rmSync(demoDir, { recursive: true, force: true });
+  rmSync(demoLog, { force: true });
+  rmSync(pidFile, { force: true });
 }

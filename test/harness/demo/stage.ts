@@ -30,8 +30,8 @@ export async function raiseStage(dir: string, { say, step, show }: Narrator, sig
     for (const part of started.toReversed()) await part.stop();
   }
   async function keep<T extends { stop(): Promise<void> }>(part: Promise<T>): Promise<T> {
-    signal.throwIfAborted();
     started.push(await part);
+    signal.throwIfAborted();
     return part;
   }
   try {
@@ -55,7 +55,7 @@ export async function raiseStage(dir: string, { say, step, show }: Narrator, sig
     });
     await step("waiting until the guests' agents answer", async () => {
       const names = guests.map((guest) => `guest/${guest.name}`);
-      await controlPlane.kubectl('wait', '--for=create', ...names, '--timeout=30s');
+      for (const name of names) await controlPlane.kubectl('wait', '--for=create', name, '--timeout=30s');
       await controlPlane.kubectl('wait', '--for=condition=AgentConnected', ...names, '--timeout=90s');
     });
     return { controlPlane, hypervisor, stop };

@@ -1,6 +1,9 @@
-import { describe, expect, test } from 'vitest';
+import koffi from 'koffi';
+import { describe, expect, test, vi } from 'vitest';
 import { Connection } from '../../../src/libvirt/connection.ts';
-import { firstDomain, testUri } from './test-driver.ts';
+import { useEventLoop } from '../../../src/libvirt/event-loop.ts';
+import { loadLibvirt } from '../../../src/libvirt/library.ts';
+import { defineDomain, firstDomain, testUri } from './test-driver.ts';
 
 const keepAlive = { intervalSeconds: 5, count: 3 };
 
@@ -60,5 +63,40 @@ describe('a connection', () => {
 
     await expect(call).rejects.toThrow('virDomainQemuAgentCommand');
     await connection.close();
+  });
+
+  test('frees every text that libvirt hands over', async () => {
+    const connection = await Connection.open(testUri, keepAlive);
+    const before = koffi.stats().disposed;
+
+    for (let index = 0; index < 50; index += 1) await connection.withDomain(firstDomain.uuid, (domain) => domain.xml());
+
+    expect(koffi.stats().disposed - before).toBe(50);
+    await connection.close();
+  });
+
+  test('leaves nothing behind that holds it open: no domain, no callback', async () => {
+    const close = vi.spyOn(loadLibvirt(), 'connectClose');
+    const releaseEventLoop = useEventLoop();
+    const connection = await Connection.open(testUri, keepAlive);
+    const heard: string[] = [];
+    await connection.listen({
+      lifecycle: (uuid) => heard.push(uuid),
+      agentLifecycle: () => {},
+      closed: () => {},
+    });
+    defineDomain().undefine();
+    await connection.eachDomain(async (domain) => void (await domain.state()));
+    await expect(
+      connection.eachDomain(async () => {
+        throw new Error('no more');
+      }),
+    ).rejects.toThrow('no more');
+    await expect.poll(() => heard.length).toBe(2);
+
+    await connection.close();
+
+    expect(await close.mock.results[0]?.value).toBe(0);
+    await releaseEventLoop();
   });
 });

@@ -16,13 +16,13 @@ function domain(devices: string, vcpu = '<vcpu placement="static">2</vcpu>'): st
 
 describe('the definition of a domain', () => {
   test.each([
-    ['no channel', '', 'absent'],
-    ['only a channel of another kind', console, 'absent'],
-    ['a channel of a domain that is off', channel(''), 'disconnected'],
-    ['a channel that nobody holds in the guest', channel(' state="disconnected"'), 'disconnected'],
-    ['a channel whose agent is there', channel(' state="connected"'), 'connected'],
-    ['the agent channel among others', console + channel(' state="connected"') + console, 'connected'],
-  ])('tells from %s that the agent is %s', (_, devices, expected) => {
+    ['no channel', 'absent', ''],
+    ['only a channel of another kind', 'absent', console],
+    ['a channel of a domain that is off', 'disconnected', channel('')],
+    ['a channel that nobody holds in the guest', 'disconnected', channel(' state="disconnected"')],
+    ['a channel whose agent is there', 'connected', channel(' state="connected"')],
+    ['the agent channel among others', 'connected', console + channel(' state="connected"') + console],
+  ])('tells from %s that the agent is %s', (_, expected, devices) => {
     expect(parseDomainXml(domain(devices)).agentChannel).toBe(expected);
   });
 

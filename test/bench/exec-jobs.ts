@@ -1,0 +1,75 @@
+import { type GuestExecJob, guestExecJobs } from '../../src/api/resources.ts';
+import { loadEndpoint } from '../../src/kube/endpoint.ts';
+import { HttpCluster } from '../../src/kube/http-cluster.ts';
+import { systemClock } from '../../src/seams/clock.ts';
+
+/** Creates jobs of `true` and sees by a watch when they are over. */
+export interface ExecJobs {
+  /** Resolves when the job's Complete=True is seen. Rejects when it fails. */
+  run(guest: string): Promise<void>;
+  /** Ends the watch. */
+  close(): Promise<void>;
+}
+
+const namespace = 'default';
+
+/** Begins to watch; resolves when no job can be missed any more. */
+export async function watchExecJobs(kubeconfig: string): Promise<ExecJobs> {
+  const endpoint = await loadEndpoint(kubeconfig, systemClock);
+  const cluster = new HttpCluster({ endpoint, random: Math.random });
+  const waiting = new Map<string, PromiseWithResolvers<void>>();
+  const ending = new AbortController();
+  let count = 0;
+
+  function look(job: GuestExecJob): void {
+    const { name } = job.metadata;
+    const waiter = waiting.get(name);
+    const end = job.status?.conditions?.find(
+      ({ type, status }) => status === 'True' && (type === 'Complete' || type === 'Failed'),
+    );
+    if (!waiter || !end) return;
+    waiting.delete(name);
+    if (end.type === 'Complete') waiter.resolve();
+    else waiter.reject(new Error(`job ${name} failed: ${end.message}`));
+  }
+  async function watch(resourceVersion: string): Promise<void> {
+    const { signal } = ending;
+    try {
+      for await (const event of cluster.watch(guestExecJobs, { namespace, resourceVersion, signal })) {
+        if (event.type === 'MODIFIED') look(event.object);
+      }
+      throw new Error('the watch ended before the benchmark did');
+    } catch (error) {
+      for (const waiter of waiting.values()) waiter.reject(error);
+    }
+  }
+  const { resourceVersion } = await cluster.list(guestExecJobs, { namespace });
+  const watching = watch(resourceVersion);
+
+  return {
+    async run(guest) {
+      const name = `true-${Date.now().toString(36)}-${(count += 1)}`;
+      const waiter = Promise.withResolvers<void>();
+      waiting.set(name, waiter);
+      const { group, version, kind } = guestExecJobs;
+      await cluster.create(guestExecJobs, {
+        apiVersion: `${group}/${version}`,
+        kind,
+        metadata: { name, namespace },
+        spec: {
+          target: { guestName: guest },
+          exec: { command: ['true'] },
+          parallelism: 10,
+          startingDeadlineSeconds: 60,
+          activeDeadlineSeconds: 120,
+        },
+      });
+      await waiter.promise;
+    },
+    async close() {
+      ending.abort();
+      await watching;
+      await cluster.close();
+    },
+  };
+}
