@@ -1,3 +1,4 @@
+import './lean-heap.ts';
 import { Command, Option } from 'commander';
 import { parseListenAddress } from './observability/http-server.ts';
 import { createLogger } from './observability/log.ts';

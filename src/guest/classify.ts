@@ -23,8 +23,12 @@ export function classify(error: unknown, libvirtVersion: string | undefined): Ag
     case virErrorNumber.AGENT_COMMAND_TIMEOUT:
       return agentError('TimedOut', 'Unknown', true, error);
     case virErrorNumber.AGENT_COMMAND_FAILED:
-    case virErrorNumber.INTERNAL_ERROR:
       return agentError('Refused', 'Refused', false, error);
+    case virErrorNumber.INTERNAL_ERROR:
+      // Before 11.2 an agent's refusal has no code of its own: this prefix is all there is.
+      return error.message.includes('unable to execute QEMU agent command')
+        ? agentError('Refused', 'Refused', false, error)
+        : agentError('HypervisorError', 'Unknown', true, error);
     case virErrorNumber.RPC:
       return agentError('ReplyTooLarge', 'Unknown', false, error);
     default:

@@ -35,6 +35,8 @@ const defaultTimeoutMs = 30_000;
 const pageSize = 500;
 /** As client-go: a watch is ended by the server after 5 to 10 minutes, so that load moves between API servers. */
 const shortestWatchSeconds = 300;
+/** Over HTTP/2 all requests share one connection, and go on using it long after it died without a word. */
+const allowH2 = false;
 /** A watch that is silent for so long beyond its end is dead: bookmarks come about every minute. */
 const watchStallMs = 4 * 60_000;
 
@@ -54,12 +56,13 @@ export class HttpCluster implements Cluster {
     const connect = { ...endpoint.tls, keepAlive: true, keepAliveInitialDelay: 30_000, timeout: 10_000 };
     this.#calls = new Agent({
       connect,
+      allowH2,
       connections: 16,
       keepAliveTimeout: 60_000,
       headersTimeout: timeoutMs,
       bodyTimeout: timeoutMs,
     });
-    this.#watches = new Agent({ connect, headersTimeout: timeoutMs, bodyTimeout: watchStallMs });
+    this.#watches = new Agent({ connect, allowH2, headersTimeout: timeoutMs, bodyTimeout: watchStallMs });
   }
 
   async close(): Promise<void> {

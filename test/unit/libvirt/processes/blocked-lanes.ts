@@ -16,10 +16,12 @@ const guests = new LanePool(options);
 const control = new LanePool({ ...options, lanes: 1 });
 for (let guest = 0; guest < lanes; guest += 1) void guests.run(`guest ${guest}`, async () => {});
 void control.run('any', async () => {});
-await realClock.sleep(200);
+// Each lane, the control lane and the event loop.
+while (nativeCallsInFlight() < lanes + 2) await realClock.sleep(10);
+await realClock.sleep(100);
 
 const began = performance.now();
-const found = await Promise.race([lookup('localhost'), realClock.sleep(1500)]);
+const found = await Promise.race([lookup('localhost'), realClock.sleep(pool === 'small-pool' ? 1500 : 8000)]);
 const lookupMs = found ? Math.round(performance.now() - began) : null;
 const blocked = nativeCallsInFlight();
 process.stdout.write(`${JSON.stringify({ lookupMs, blocked, threads: threadsOfPool() })}\n`);

@@ -1,0 +1,65 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, relative, resolve } from 'node:path';
+import { expect, it } from 'vitest';
+
+const src = resolve(import.meta.dirname, '../../src');
+
+/** Which rooms each room may know, besides itself. The picture is in docs/architecture.md. */
+const arrows: Record<string, string[]> = {
+  seams: [],
+  qga: [],
+  libvirt: [],
+  observability: ['version'],
+  kube: ['seams', 'observability', 'version'],
+  api: ['kube'],
+  guest: ['api', 'libvirt', 'qga', 'seams'],
+  agent: ['api', 'guest', 'kube', 'libvirt', 'observability', 'qga', 'seams', 'version'],
+  manager: ['api', 'kube', 'observability', 'seams'],
+  cli: ['api', 'kube', 'seams', 'version'],
+};
+
+const imports = readdirSync(src, { recursive: true, encoding: 'utf8' })
+  .filter((file) => file.endsWith('.ts') && file.includes('/'))
+  .flatMap((file) =>
+    [...readFileSync(join(src, file), 'utf8').matchAll(/(?:from|import)\(? ?'([^']+)'/g)].map(([, target]) => ({
+      file,
+      target: target as string,
+    })),
+  );
+
+function room(path: string): string {
+  return (path.split('/')[0] as string).replace('.ts', '');
+}
+
+it('lets imports point only the way the architecture says', () => {
+  const forbidden = imports
+    .filter(({ target }) => target.startsWith('.'))
+    .map(({ file, target }) => ({ file, to: relative(src, join(src, dirname(file), target)) }))
+    .filter(({ file, to }) => room(to) !== room(file) && !arrows[room(file)]?.includes(room(to)));
+
+  expect(forbidden).toEqual([]);
+});
+
+it('keeps libvirt out of the manager, which runs where no libvirt is', () => {
+  const reached = new Set<string>();
+  const visit = (file: string) => {
+    if (reached.has(file)) return;
+    reached.add(file);
+    for (const { target } of imports.filter((each) => each.file === file && each.target.startsWith('.'))) {
+      visit(relative(src, join(src, dirname(file), target)));
+    }
+  };
+  visit('manager/manager.ts');
+
+  expect([...reached].filter((file) => room(file) === 'libvirt')).toEqual([]);
+  expect(reached.size).toBeGreaterThan(20);
+});
+
+it.each([
+  ['koffi', ['libvirt/ffi.ts']],
+  ['@kubernetes/client-node', ['kube/endpoint.ts']],
+])('imports %s in one file only, so that it can be replaced', (name, files) => {
+  const importers = new Set(imports.filter(({ target }) => target === name).map(({ file }) => file));
+
+  expect([...importers]).toEqual(files);
+});
