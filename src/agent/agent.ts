@@ -167,6 +167,7 @@ export async function runAgent(options: AgentOptions): Promise<void> {
     } else inventory.onEvent(event);
   });
 
+  readiness.complete();
   logger.info({ journal: journal.id }, 'agent started');
   try {
     await runTogether(

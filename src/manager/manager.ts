@@ -127,6 +127,7 @@ export async function runManager({ kubeconfig, namespace, address, logger, signa
     await loops.runControllers(until);
     await events.drained();
   };
+  readiness.complete();
   logger.info({ instance }, 'manager started');
   try {
     await runTogether(

@@ -4,16 +4,22 @@ export type ReadinessCheck = () => string | undefined;
 /** What has to stand before a process does its work, each with a name: what `/readyz` tells. */
 export class Readiness {
   readonly #checks = new Map<string, ReadinessCheck>();
+  #complete = false;
 
   add(name: string, check: ReadinessCheck): void {
     this.#checks.set(name, check);
+  }
+
+  /** Every check has been added. Before, nobody can know what is missing. */
+  complete(): void {
+    this.#complete = true;
   }
 
   /** One line a check, in the way of Kubernetes' own `/readyz?verbose`. */
   report(): { ready: boolean; text: string } {
     const results = [...this.#checks].map(([name, check]) => ({ name, missing: check() }));
     return {
-      ready: results.every(({ missing }) => missing === undefined),
+      ready: this.#complete && results.every(({ missing }) => missing === undefined),
       text: results
         .map(({ name, missing }) => (missing === undefined ? `[+]${name} ok\n` : `[-]${name} ${missing}\n`))
         .join(''),
