@@ -1,7 +1,10 @@
 import { type GuestExecJob, guestExecJobs } from '../../src/api/resources.ts';
 import { loadEndpoint } from '../../src/kube/endpoint.ts';
 import { HttpCluster } from '../../src/kube/http-cluster.ts';
+import { reflect } from '../../src/kube/reflector.ts';
+import { createLogger } from '../../src/observability/log.ts';
 import { systemClock } from '../../src/seams/clock.ts';
+import { systemRandom } from '../../src/seams/random.ts';
 
 /** Creates jobs of `true` and sees by a watch when they are over. */
 export interface ExecJobs {
@@ -16,7 +19,7 @@ const namespace = 'default';
 /** Begins to watch; resolves when no job can be missed any more. */
 export async function watchExecJobs(kubeconfig: string): Promise<ExecJobs> {
   const endpoint = await loadEndpoint(kubeconfig, systemClock);
-  const cluster = new HttpCluster({ endpoint, random: Math.random });
+  const cluster = new HttpCluster({ endpoint, random: systemRandom.next });
   const waiting = new Map<string, PromiseWithResolvers<void>>();
   const ending = new AbortController();
   let count = 0;
@@ -32,19 +35,24 @@ export async function watchExecJobs(kubeconfig: string): Promise<ExecJobs> {
     if (end.type === 'Complete') waiter.resolve();
     else waiter.reject(new Error(`job ${name} failed: ${end.message}`));
   }
-  async function watch(resourceVersion: string): Promise<void> {
-    const { signal } = ending;
-    try {
-      for await (const event of cluster.watch(guestExecJobs, { namespace, resourceVersion, signal })) {
-        if (event.type === 'MODIFIED') look(event.object);
-      }
-      throw new Error('the watch ended before the benchmark did');
-    } catch (error) {
-      for (const waiter of waiting.values()) waiter.reject(error);
-    }
-  }
-  const { resourceVersion } = await cluster.list(guestExecJobs, { namespace });
-  const watching = watch(resourceVersion);
+  const listed = Promise.withResolvers<void>();
+  const watching = reflect(
+    {
+      cluster,
+      resource: guestExecJobs,
+      selection: { namespace },
+      clock: systemClock,
+      random: systemRandom,
+      logger: createLogger('error', { component: 'bench' }),
+      onList(jobs) {
+        for (const job of jobs) look(job);
+        listed.resolve();
+      },
+      onEvent: ({ object }) => look(object),
+    },
+    ending.signal,
+  );
+  await listed.promise;
 
   return {
     async run(guest) {
