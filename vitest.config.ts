@@ -4,9 +4,10 @@ import { closingLine } from './test/harness/vitest/closing-line.ts';
 export default defineConfig({
   test: {
     reporters: ['default', closingLine()],
-    // Groups run one after the other: real machines are slow enough without unit tests beside them.
+    // Groups run one after the other: emulated machines are slow enough without other tests beside them.
+    // From 1 on, because with a single worker vitest puts group 0 last.
     projects: [
-      { test: { name: 'unit', include: ['test/unit/**/*.test.ts'], sequence: { groupOrder: 0 } } },
+      { test: { name: 'unit', include: ['test/unit/**/*.test.ts'], sequence: { groupOrder: 1 } } },
       {
         test: {
           name: 'integration',
@@ -14,7 +15,7 @@ export default defineConfig({
           globalSetup: 'test/harness/vitest/integration-setup.ts',
           testTimeout: 60_000,
           hookTimeout: 120_000,
-          sequence: { groupOrder: 1 },
+          sequence: { groupOrder: 2 },
         },
       },
       {
@@ -25,7 +26,7 @@ export default defineConfig({
           testTimeout: 120_000,
           hookTimeout: 240_000,
           fileParallelism: false,
-          sequence: { groupOrder: 2 },
+          sequence: { groupOrder: 3 },
         },
       },
     ],

@@ -1,8 +1,8 @@
-import './lean-heap.ts';
 import { Command, Option } from 'commander';
 import { parseListenAddress } from './observability/http-server.ts';
 import { createLogger } from './observability/log.ts';
 import { runProcess } from './process.ts';
+import { keepHeapSmall } from './small-heap.ts';
 import { version } from './version.ts';
 
 /** Exit status for a command line that can't be: as the shell's own programs have it. */
@@ -98,4 +98,5 @@ function listenAddress(text: string) {
   }
 }
 
+keepHeapSmall();
 await program.parseAsync();

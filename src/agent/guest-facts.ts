@@ -14,6 +14,7 @@ import {
   guestNetworkGetInterfaces,
 } from '../qga/commands.ts';
 import { AgentError } from '../qga/errors.ts';
+import { clipped } from './clipped.ts';
 
 /** What a guest's agent tells of its guest, in the shape of Guest.status. */
 export type GuestFacts = Pick<
@@ -46,7 +47,7 @@ export async function readGuestFacts(agent: GuestAgent, signal: AbortSignal): Pr
     ? await unlessRefused(readSmallFile(agent, '/proc/sys/kernel/random/boot_id', signal))
     : undefined;
 
-  return compact<GuestFacts>({
+  const facts = compact<GuestFacts>({
     agent: {
       version: info.version,
       allowedCommands: [...enabled].toSorted(),
@@ -73,6 +74,7 @@ export async function readGuestFacts(agent: GuestAgent, signal: AbortSignal): Pr
     onlineVcpus: vcpus?.filter(({ online }) => online).length,
     bootId: bootId?.trim() || undefined,
   });
+  return clipped(facts);
 }
 
 function osFacts(

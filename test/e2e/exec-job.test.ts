@@ -107,13 +107,14 @@ describe('a command in a fleet', () => {
     const target = { selector: { matchExpressions: [{ key: 'app', operator: 'Exists' as const }] } };
     const name = await operator.create({ target, exec: { command: ['sleep', '1'] }, parallelism: 1 });
     const { status } = await operator.ended(name);
-    const runs = (await operator.tasksOf(name))
-      .map(({ status: task }) => [task?.startTime, task?.completionTime])
-      .toSorted();
+    const tasks = await operator.tasksOf(name);
+    const runs = tasks.map((task) => `${task.status?.startTime} to ${task.status?.completionTime}`).toSorted();
 
     expect(status).toMatchObject({ phase: 'Complete', completions: '3/3' });
-    for (const [index, [start]] of runs.entries())
-      if (index > 0) expect(Date.parse(start ?? '')).toBeGreaterThanOrEqual(Date.parse(runs[index - 1]?.[1] ?? ''));
+    for (const [index, run] of runs.entries()) {
+      const [, endBefore = ''] = runs[index - 1]?.split(' to ') ?? [];
+      expect(run >= endBefore, `${runs.join(', ')} one after the other`).toBe(true);
+    }
   });
 
   it('starts nothing while suspended, and goes on when let go', async () => {

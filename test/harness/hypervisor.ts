@@ -55,6 +55,7 @@ const namespaceScript = join(import.meta.dirname, 'hypervisor/namespace.sh');
 /** Starts a hypervisor in `dir`, which ends with this process at the latest. Needs root for its namespaces. */
 export async function startHypervisor({ dir, signal }: HypervisorOptions): Promise<OwnedHypervisor> {
   if (dir.length > longestDir) throw new RangeError(`a hypervisor's folder has at most ${longestDir} letters: ${dir}`);
+  if (process.getuid?.() !== 0) throw new Error('the test hypervisor needs namespaces of its own: run this as root');
   await mkdir(join(dir, 'guests'), { recursive: true });
   await writeLibvirtConfiguration(join(dir, 'etc'));
   const namespace = await startService({

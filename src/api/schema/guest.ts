@@ -64,7 +64,7 @@ export const guestStatus = z.object({
   timezone: z.object({ zone: z.string().optional(), offsetSeconds: z.int() }).optional(),
   addresses: z.array(z.string()).max(256).optional().describe('Every address but the loopback ones.'),
   interfaces: z.array(networkInterface).max(256).optional(),
-  filesystems: z.array(filesystem).max(512).optional(),
+  filesystems: z.array(filesystem).max(256).optional(),
   users: z.array(user).max(256).optional().describe('Who is logged in.'),
   vcpus: z.object({ configured: z.int(), online: z.int().optional() }).optional(),
   memoryMiB: z.int().optional(),

@@ -60,5 +60,5 @@ it('keeps every open entry while it writes the file anew under load', async () =
   }
 
   expect(readFileSync(join(dir, 'journal.jsonl'), 'utf8').split('\n').length).toBeLessThan(9000);
-  expect([...(await Journal.open<string>(dir)).entries().keys()].sort()).toEqual(kept.sort());
+  expect([...(await Journal.open<string>(dir)).entries().keys()].toSorted()).toEqual(kept.toSorted());
 });

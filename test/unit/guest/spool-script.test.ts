@@ -8,9 +8,8 @@ import { parseSpoolReport } from '../../../src/guest/spool-report.ts';
 import { type SpoolRequest, shownBytes, spoolScript } from '../../../src/guest/spool-script.ts';
 
 // The shells guests have: Debian's dash, everybody's bash, and busybox where it is installed.
-const shells = [['dash'], ['bash'], ['busybox', 'sh']].filter(
-  ([name]) => spawnSync(name as string, ['-c', ':']).error === undefined,
-);
+const shells: [string, ...string[]][] = [['dash'], ['bash'], ['busybox', 'sh']];
+const installed = shells.filter(([name]) => spawnSync(name, ['-c', ':']).error === undefined);
 const root = mkdtempSync(join(tmpdir(), 'qga-spool-'));
 afterAll(() => rmSync(root, { recursive: true, force: true }));
 
@@ -20,10 +19,10 @@ function scriptFor(request: Partial<SpoolRequest> & { command: string[] }): { id
   return { id, script: script.replaceAll('/run/qga', root) };
 }
 
-describe.each(shells)('under %s', (shell, ...more) => {
+describe.each(installed)('under %s', (shell, ...more) => {
   function run(request: Partial<SpoolRequest> & { command: string[] }) {
     const { id, script } = scriptFor(request);
-    const { stdout, stderr } = spawnSync(shell as string, [...more, '-s', id] as string[], { input: script });
+    const { stdout, stderr } = spawnSync(shell, [...more, '-s', id], { input: script });
     return { id, report: parseSpoolReport(stdout, stderr) };
   }
 
@@ -42,7 +41,7 @@ describe.each(shells)('under %s', (shell, ...more) => {
     const { report } = run({
       command: ['sh', '-c', 'printf "%s|%s|" "$1" "$V"; cat', 'sh', nasty],
       exec: { command: [], env: [{ name: 'V', value: nasty }], stdin: `héllo ${'x'.repeat(200)} without a newline` },
-    } as never);
+    });
 
     expect(report?.state === 'done' && report.stdout.toString()).toBe(
       `${nasty}|${nasty}|héllo ${'x'.repeat(200)} without a newline`,
@@ -85,7 +84,7 @@ describe.each(shells)('under %s', (shell, ...more) => {
     const { script } = scriptFor({ id, command: ['sh', '-c', `echo started >>${log}; sleep 0.3; exit 5`] });
     const launch = () =>
       new Promise<string>((resolve) => {
-        const child = spawn(shell as string, [...more, '-s', id] as string[]);
+        const child = spawn(shell, [...more, '-s', id]);
         let text = '';
         child.stdout.on('data', (chunk) => (text += chunk));
         child.on('close', () => resolve(text));
@@ -111,7 +110,7 @@ describe.each(shells)('under %s', (shell, ...more) => {
 
   it('says that a run is lost when its launcher was killed', async () => {
     const { id, script } = scriptFor({ command: ['sleep', '0.2'] });
-    const child = spawn(shell as string, [...more, '-s', id] as string[]);
+    const child = spawn(shell, [...more, '-s', id]);
     child.stdin.end(script);
     while (!existsSync(join(root, `${id}.out`))) await new Promise((resolve) => setTimeout(resolve, 5));
     child.kill('SIGKILL');
