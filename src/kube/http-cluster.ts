@@ -36,7 +36,7 @@ const pageSize = 500;
 /** As client-go: a watch is ended by the server after 5 to 10 minutes, so that load moves between API servers. */
 const shortestWatchSeconds = 300;
 /** Over HTTP/2 all requests share one connection, and go on using it long after it died without a word. */
-const allowH2 = true;
+const allowH2 = false;
 /** A watch that is silent for so long beyond its end is dead: bookmarks come about every minute. */
 const watchStallMs = 4 * 60_000;
 

@@ -79,7 +79,14 @@ export async function startHypervisor({ dir, signal }: HypervisorOptions): Promi
     await writeFile(join(dir, 'namespace.pid'), String(init));
     const hypervisor = attachHypervisor(dir);
     await hypervisor.startLibvirtd();
-    return { ...hypervisor, stop: () => namespace.kill('SIGKILL') };
+    return {
+      ...hypervisor,
+      async stop() {
+        await namespace.kill();
+        // The namespace's first process ends last of all in it.
+        await eventually(() => !isAlive(init), { what: 'every guest to end', timeoutMs: startTimeoutMs });
+      },
+    };
   } catch (error) {
     await namespace.kill();
     throw error;
