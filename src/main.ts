@@ -1,4 +1,4 @@
-import { Command, Option } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import { parseListenAddress } from './observability/http-server.ts';
 import { createLogger } from './observability/log.ts';
 import { runProcess } from './process.ts';
@@ -53,7 +53,10 @@ program
   .description('Acts: carries out the tasks of the guests of one libvirt host.')
   .addOption(kubeconfig())
   .addOption(
-    new Option('--node-name <name>', "this host's name among GuestHosts").env('QGA_NODE_NAME').makeOptionMandatory(),
+    new Option('--node-name <name>', "this host's name among GuestHosts")
+      .env('QGA_NODE_NAME')
+      .argParser(nodeName)
+      .makeOptionMandatory(),
   )
   .addOption(
     new Option('--libvirt-uri <uri>', 'the libvirt to connect to').env('QGA_LIBVIRT_URI').default('qemu:///system'),
@@ -89,6 +92,14 @@ program
       });
     await runProcess(logger, work, exitNow);
   });
+
+/** A GuestHost's name, and the value of a label. */
+function nodeName(text: string): string {
+  if (/^[a-z0-9]([-a-z0-9.]{0,61}[a-z0-9])?$/.test(text)) return text;
+  throw new InvalidArgumentError(
+    'a node name has at most 63 lower-case letters, digits, - and ., and ends with no sign.',
+  );
+}
 
 function listenAddress(text: string) {
   try {

@@ -19,6 +19,8 @@ export interface HostLeaseOptions {
 export const hostLeaseSeconds = 40;
 const renewMs = 10_000;
 const retryMs = 2_000;
+/** A try that hangs must leave time for others before the Lease runs out. */
+const tryMs = 8_000;
 
 /** Another agent speaks for this node: two would undo each other's work. */
 export class HostTakenError extends Error {
@@ -58,7 +60,10 @@ export class HostLease {
     while (!signal.aborted) {
       let waitMs = renewMs;
       try {
-        const other = await this.#renew(rival && clock.monotonic() - rival.seenAt > hostLeaseSeconds * 1000, signal);
+        const other = await this.#renew(
+          rival && clock.monotonic() - rival.seenAt > hostLeaseSeconds * 1000,
+          AbortSignal.any([signal, AbortSignal.timeout(tryMs)]),
+        );
         if (!other) {
           if (this.#renewedAt === undefined) onHeld();
           this.#renewedAt = clock.monotonic();
@@ -78,7 +83,7 @@ export class HostLease {
         if (error instanceof HostTakenError) throw error;
         if (signal.aborted) return;
         waitMs = retryMs;
-        if (!isConflict(error)) logger.warn({ error, node }, 'the host lease could not be renewed: trying again');
+        if (!isConflict(error)) logger.warn({ err: error, node }, 'the host lease could not be renewed: trying again');
       }
       await clock.sleep(waitMs, signal).catch(() => {});
     }

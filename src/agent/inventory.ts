@@ -142,7 +142,7 @@ export class Inventory {
     try {
       return parseDomainMetadata(domain.metadataXml);
     } catch (error) {
-      this.#options.logger.warn({ error, domain: domain.name }, "a domain's qga metadata is not used");
+      this.#options.logger.warn({ err: error, domain: domain.name }, "a domain's qga metadata is not used");
       return { labels: {} };
     }
   }

@@ -64,7 +64,8 @@ export function decideTask({ task, entry, journalId, guest, now }: TaskObservati
       message: `the task was claimed by a journal of node ${claim.node} that is gone: nobody knows whether it ran`,
     };
   }
-  if (claim && entry) return { do: 'run', sentBefore: entry };
+  // Even without a claim: a status can be edited, and an etcd put back to yesterday.
+  if (entry) return { do: 'run', sentBefore: entry };
   if (task.metadata.deletionTimestamp) return { do: 'nothing' };
 
   // Claimed or not, the journal says that nothing was sent: it can still be left undone.

@@ -33,7 +33,7 @@ export async function deliver(task: GuestTask, outcome: TaskOutcome, options: De
       signal.throwIfAborted();
       if (isNotFound(error)) return;
       if (!isConflict(error)) {
-        logger.warn({ error, task: task.metadata.uid }, 'the outcome could not be delivered: trying again');
+        logger.warn({ err: error, task: task.metadata.uid }, 'the outcome could not be delivered: trying again');
         await clock.sleep(waitMs, signal);
       }
     }

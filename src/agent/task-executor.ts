@@ -173,7 +173,7 @@ export class TaskExecutor {
       await journal.record(uid, { state: 'ended', outcome });
     } catch (error) {
       // The API server is the better place for it than nowhere.
-      logger.error({ error, task: uid }, 'the journal could not be written: delivering the outcome without it');
+      logger.error({ err: error, task: uid }, 'the journal could not be written: delivering the outcome without it');
     }
     await this.#deliver(await shown.latest(), outcome, stopped);
     guest.finishedRuns.push(uid);
@@ -231,7 +231,7 @@ export class TaskExecutor {
           { signal },
         );
       } catch (error) {
-        logger.debug({ error, task: uidOf(task) }, 'could not show the task as running');
+        logger.debug({ err: error, task: uidOf(task) }, 'could not show the task as running');
         return task;
       }
     };
@@ -268,13 +268,13 @@ export class TaskExecutor {
       this.#inBackground(journal.forget(uid), uid);
       return;
     }
-    logger.error({ error, task: uid }, 'a task could not be carried on: trying again');
+    logger.error({ err: error, task: uid }, 'a task could not be carried on: trying again');
     if (task && !isTaskOver(task)) this.#options.lookAgain(task, retryMs);
   }
 
   #inBackground(work: Promise<void>, uid: string): void {
     work.catch((error: unknown) =>
-      this.#options.logger.error({ error, task: uid }, 'the journal could not be written'),
+      this.#options.logger.error({ err: error, task: uid }, 'the journal could not be written'),
     );
   }
 }

@@ -62,7 +62,9 @@ async function untilEnded(cluster: Cluster, job: GuestExecJob, signal: AbortSign
     if (!now) throw new Error(`the job ${name} was deleted by somebody else`);
     if (now.status?.completionTime) return now;
     for await (const event of cluster.watch(guestExecJobs, { ...selection, resourceVersion })) {
-      if (event.type === 'MODIFIED' && event.object.status?.completionTime) return event.object;
+      if (event.type === 'BOOKMARK') continue;
+      if (event.type === 'DELETED') throw new Error(`the job ${name} was deleted by somebody else`);
+      if (event.object.status?.completionTime) return event.object;
     }
   }
 }

@@ -1,6 +1,8 @@
 import { LibvirtError, NotConnectedError, virErrorNumber } from '../libvirt/errors.ts';
 import { AgentError, type AgentErrorCode, type Outcome } from '../qga/errors.ts';
 
+const longestMessage = 1024;
+
 /**
  * What a failed agent call means: the table at the end of the protocol facts. `libvirtVersion` is the daemon's, as
  * `9.0.0`: from 11.2 on libvirt tells an agent that was never asked (86) from one that did not answer (112) (C13).
@@ -38,7 +40,8 @@ export function classify(error: unknown, libvirtVersion: string | undefined): Ag
 
 function agentError(code: AgentErrorCode, outcome: Outcome, retryable: boolean, cause: unknown): AgentError {
   const message = cause instanceof Error ? cause.message : String(cause);
-  return new AgentError(code, outcome, retryable, message, { cause });
+  // A guest's agent may put anything into its error.
+  return new AgentError(code, outcome, retryable, message.slice(0, longestMessage), { cause });
 }
 
 function isAtLeast(version: string | undefined, major: number, minor: number): boolean {

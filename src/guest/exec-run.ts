@@ -125,7 +125,7 @@ async function launch(
     await clock.sleep(waitMs, signal);
     const status = await statusOf(agent, pid, signal);
     if (!status.exited) continue;
-    const report = parseSpoolReport(bytesOf(status['out-data']), bytesOf(status['err-data']));
+    const report = parseSpoolReport(bytesOf(status['out-data']), bytesOf(status['err-data']), request.id);
     if (report) return report;
     throw new AgentError('MalformedReply', 'Unknown', true, 'the launcher in the guest ended without its report');
   }

@@ -57,7 +57,7 @@ export class Journal<Outcome> {
     return this.#entries.get(task);
   }
 
-  /** What is not yet over or not yet delivered. */
+  /** The tasks that are not yet over or not yet delivered. */
   entries(): ReadonlyMap<string, JournalEntry<Outcome>> {
     return this.#entries;
   }
@@ -80,11 +80,15 @@ export class Journal<Outcome> {
   #append(line: Line<Outcome>): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#pending.push({ line, resolve, reject });
-      this.#writing ??= this.#write();
+      this.#writing ??= this.#write().finally(() => {
+        this.#writing = undefined;
+      });
     });
   }
 
   async #write(): Promise<void> {
+    // What is recorded in the same turn shares the first sync.
+    await undefined;
     while (this.#pending.length > 0) {
       const batch = this.#pending;
       this.#pending = [];
@@ -101,7 +105,6 @@ export class Journal<Outcome> {
         for (const { reject } of batch) reject(error);
       }
     }
-    this.#writing = undefined;
   }
 
   #compact(): void {
@@ -152,12 +155,17 @@ function writeWhole(path: string, id: string, entries: ReadonlyMap<string, unkno
   const fresh = `${path}.new`;
   const lines = [{ journal: id }, ...[...entries].map(([task, entry]) => ({ task, entry }))];
   const fd = openSync(fresh, 'w', 0o600);
-  writeAll(fd, lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
-  fsyncSync(fd);
-  renameSync(fresh, path);
-  const folder = openSync(dirname(path), 'r');
-  fsyncSync(folder);
-  closeSync(folder);
+  try {
+    writeAll(fd, lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
+    fsyncSync(fd);
+    renameSync(fresh, path);
+    const folder = openSync(dirname(path), 'r');
+    fsyncSync(folder);
+    closeSync(folder);
+  } catch (error) {
+    closeSync(fd);
+    throw error;
+  }
   return fd;
 }
 

@@ -25,13 +25,17 @@ export type SpoolReport =
   | { state: 'nospool' };
 
 const firstLine =
-  /^qga1 (?:(nospool)|(running|absent|rebooted|lost) (\S+)|done (\S+) (\d{1,3}) (exit|signal|none) (\d+) (\d+))\n/;
+  /^qga1 (\S+) (?:(nospool)|(running|absent|rebooted|lost) (\S+)|done (\S+) (\d{1,3}) (exit|signal|none) (\d+) (\d+))\n/;
 
-/** Parses what the launcher printed; undefined when it is not a launcher's report. */
-export function parseSpoolReport(stdout: Buffer, stderr: Buffer): SpoolReport | undefined {
-  const match = firstLine.exec(stdout.toString('latin1', 0, 200));
+/**
+ * Parses what the launcher of run `id` printed; undefined when it is not its report: a pid that was used again can bring
+ * another run's (C8).
+ */
+export function parseSpoolReport(stdout: Buffer, stderr: Buffer, id: string): SpoolReport | undefined {
+  const match = firstLine.exec(stdout.toString('latin1', 0, 256));
   if (!match) return undefined;
-  const [line, nospool, state, bootId, doneBootId, code, how, stdoutBytes, stderrBytes] = match;
+  const [line, runId, nospool, state, bootId, doneBootId, code, how, stdoutBytes, stderrBytes] = match;
+  if (runId !== id) return undefined;
   if (nospool) return { state: 'nospool' };
   if (state) return { state: state as 'running', bootId: bootId as string };
   return {

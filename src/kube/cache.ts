@@ -31,6 +31,10 @@ export class Cache<T extends KubeObject> {
     return [...(index.entries.get(value)?.values() ?? [])];
   }
 
+  countByIndex(name: string, value: string): number {
+    return this.#indexes.get(name)?.entries.get(value)?.size ?? 0;
+  }
+
   /** Puts an object in its place and returns what was there. */
   set(object: T): T | undefined {
     const key = keyOf(object);

@@ -30,6 +30,8 @@ export type WatchEvent<T> =
 export interface DeleteOptions extends CallOptions {
   /** Refuse (409) unless it is still this very object. */
   uid?: string | undefined;
+  /** Refuse (409) unless it is as it was when it was read. */
+  resourceVersion?: string | undefined;
   propagationPolicy?: 'Background' | 'Foreground' | 'Orphan';
 }
 

@@ -24,8 +24,6 @@ export interface ControllerOptions {
 
 const defaultTimeoutMs = 120_000;
 const longestRetryMs = 60_000;
-/** The cache has usually caught up by then. */
-const conflictRetryMs = 10;
 
 /** Brings objects, by their keys, to where they should be: a work queue and those who work it off. */
 export class Controller {
@@ -83,11 +81,9 @@ export class Controller {
       return 'requeue_after';
     } catch (error) {
       if (stopped.aborted) return 'success';
-      if (isConflict(error)) {
-        this.#queue.addAfter(key, conflictRetryMs);
-        return 'conflict';
-      }
       const waitMs = this.#queue.addRateLimited(key);
+      // The cache was behind: everyday business, no news for a log.
+      if (isConflict(error)) return 'conflict';
       logger.error({ err: error, controller: name, key, waitMs }, 'reconciling failed: trying again');
       return 'error';
     } finally {

@@ -167,9 +167,9 @@ export class HttpCluster implements Cluster {
   async delete<T extends KubeObject>(
     resource: Resource<T>,
     { namespace, name }: ObjectRef,
-    { uid, propagationPolicy = 'Background', signal }: DeleteOptions = {},
+    { uid, resourceVersion, propagationPolicy = 'Background', signal }: DeleteOptions = {},
   ): Promise<void> {
-    const body = { propagationPolicy, ...(uid !== undefined && { preconditions: { uid } }) };
+    const body = { propagationPolicy, preconditions: { uid, resourceVersion } };
     await this.#call({ method: 'DELETE', path: resourcePath(resource, { namespace, name }), body, signal });
   }
 

@@ -7,15 +7,15 @@ import { isAlreadyExists, isConflict, isNotFound } from '../kube/errors.ts';
 import type { EventRecorder } from '../kube/event-recorder.ts';
 import type { ObjectKey } from '../kube/objects.ts';
 import { type Clock, timestamp } from '../seams/clock.ts';
-import { type Plan, planExecJob } from './exec-job-plan.ts';
+import { type GivenUp, type Plan, planExecJob } from './exec-job-plan.ts';
 import { isTargeted } from './job-target.ts';
 
 export interface ExecJobControllerOptions {
   cluster: Cluster;
   jobs: { get(key: ObjectKey): GuestExecJob | undefined };
-  /** The tasks made for an owner, by its uid. */
-  tasksOf(ownerUid: string): readonly GuestTask[];
+  tasksOf(job: GuestExecJob): readonly GuestTask[];
   guestsIn(namespace: string): readonly Guest[];
+  hostExists(node: string): boolean;
   events: EventRecorder;
   clock: Clock;
   onEnded?(job: GuestExecJob, plan: Plan): void;
@@ -28,74 +28,96 @@ const firstStatusMs = 300;
 /** Failing guests that get an event of their own. */
 const eventsPerJob = 10;
 
+/** More would keep the leader's Lease and everybody else's requests waiting. */
+const createAtOnce = 100;
+/** What was made and is not in the cache by then was deleted. */
+const arrivesWithinMs = 30_000;
+
+/** What this process knows of a job that the API server can't tell yet. */
+interface JobMemory {
+  uid: string | undefined;
+  /** Tasks made that the cache may not show yet: the plan must count them as made. */
+  made: Map<string, { task: GuestTask; at: number }>;
+  /** When the status was last written, on the monotonic clock. */
+  wroteAt: number | undefined;
+}
+
 /** Makes a job's tasks and tells in its status how they fare. */
 export class ExecJobController {
   readonly #options: ExecJobControllerOptions;
-  /** When each job's status was last written, on the monotonic clock. */
-  readonly #wroteAt = new Map<string, number>();
-  /** Tasks made that the cache may not show yet: the plan must count them as made. */
-  readonly #made = new Map<string, Map<string, GuestTask>>();
+  readonly #memory = new Map<ObjectKey, JobMemory>();
 
   constructor(options: ExecJobControllerOptions) {
     this.#options = options;
   }
 
   async reconcile(key: ObjectKey, signal: AbortSignal): Promise<{ requeueAfterMs?: number }> {
-    const { jobs, guestsIn, clock } = this.#options;
+    const { jobs, guestsIn, hostExists, clock } = this.#options;
     const job = jobs.get(key);
-    const uid = job?.metadata.uid;
-    if (!job || !uid || job.metadata.deletionTimestamp) return {};
-
+    if (!job || job.metadata.deletionTimestamp) {
+      this.#memory.delete(key);
+      return {};
+    }
+    const memory = this.#memoryOf(key, job);
     const plan = planExecJob({
       job,
       guests: guestsIn(job.metadata.namespace ?? '').filter((guest) => isTargeted(guest, job.spec.target)),
-      tasks: this.#tasksOf(uid),
+      tasks: this.#tasksOf(job, memory),
+      hostExists,
       now: clock.now(),
     });
     if (plan.deleteJob) {
       await this.#deleteJob(job, signal);
       return {};
     }
-    await Promise.all(plan.create.map((task) => this.#create(uid, task, signal)));
-    for (const task of plan.giveUp) await this.#giveUp(task, signal);
-    const statusDueMs = await this.#writeStatus(job, plan, signal);
-    if (plan.ended) {
-      this.#made.delete(uid);
-      this.#wroteAt.delete(uid);
-    }
+    const create = plan.create.slice(0, createAtOnce);
+    await Promise.all(create.map((task) => this.#create(memory, task, signal)));
+    for (const each of plan.giveUp) await this.#giveUp(each, signal);
+    // The rest first: a status now would count them as waiting.
+    if (create.length < plan.create.length) return { requeueAfterMs: 1 };
+    const statusDueMs = await this.#writeStatus(job, memory, plan, signal);
+    if (plan.ended) this.#memory.delete(key);
     const next = Math.min(statusDueMs ?? Number.POSITIVE_INFINITY, plan.lookAgainMs ?? Number.POSITIVE_INFINITY);
     return Number.isFinite(next) ? { requeueAfterMs: next } : {};
   }
 
-  /** What the cache shows, and what was made a moment ago and is on its way into it. */
-  #tasksOf(uid: string): GuestTask[] {
-    const cached = this.#options.tasksOf(uid);
-    const made = this.#made.get(uid);
-    if (!made) return [...cached];
-    for (const task of cached) made.delete(task.metadata.name);
-    if (made.size === 0) this.#made.delete(uid);
-    return [...cached, ...made.values()];
+  #memoryOf(key: ObjectKey, { metadata }: GuestExecJob): JobMemory {
+    const known = this.#memory.get(key);
+    if (known && known.uid === metadata.uid) return known;
+    const fresh: JobMemory = { uid: metadata.uid, made: new Map(), wroteAt: undefined };
+    this.#memory.set(key, fresh);
+    return fresh;
   }
 
-  async #create(uid: string, task: GuestTask, signal: AbortSignal): Promise<void> {
-    let created = task;
+  /** What the cache shows, and what was made a moment ago and is on its way into it. */
+  #tasksOf(job: GuestExecJob, { made }: JobMemory): GuestTask[] {
+    const cached = this.#options.tasksOf(job);
+    const now = this.#options.clock.monotonic();
+    for (const task of cached) made.delete(task.metadata.name);
+    for (const [name, { at }] of made) if (now - at > arrivesWithinMs) made.delete(name);
+    return [...cached, ...[...made.values()].map(({ task }) => task)];
+  }
+
+  async #create({ made }: JobMemory, task: GuestTask, signal: AbortSignal): Promise<void> {
+    const { cluster, clock } = this.#options;
     try {
-      created = await this.#options.cluster.create(guestTasks, task, { signal });
+      await cluster.create(guestTasks, task, { signal });
     } catch (error) {
       if (!isAlreadyExists(error)) throw error;
     }
-    const made = this.#made.get(uid) ?? new Map<string, GuestTask>();
-    this.#made.set(uid, made.set(task.metadata.name, created));
+    made.set(task.metadata.name, { task, at: clock.monotonic() });
   }
 
-  /** On behalf of a host that is gone. Conditional on what was seen: an agent that claims it now wins. */
-  async #giveUp(task: GuestTask, signal: AbortSignal): Promise<void> {
+  /** On behalf of an agent that is gone. Conditional on what was seen: one that is not gone after all wins. */
+  async #giveUp({ task, phase, reason, message }: GivenUp, signal: AbortSignal): Promise<void> {
     const { cluster, clock } = this.#options;
     const now = clock.now();
-    const message = `the agent of host ${task.spec.nodeName} did not take the task in time`;
-    const ending = { reason: 'Undeliverable', message };
-    const conditions = setCondition(task.status?.conditions ?? [], { type: 'Failed', status: 'True', ...ending }, now);
-    const status = { ...task.status, phase: 'Failed' as const, ...ending, completionTime: timestamp(now), conditions };
+    const conditions = setCondition(
+      task.status?.conditions ?? [],
+      { type: 'Failed', status: 'True', reason, message },
+      now,
+    );
+    const status = { ...task.status, phase, reason, message, completionTime: timestamp(now), conditions };
     try {
       await cluster.replaceStatus(guestTasks, { ...task, status }, { signal });
     } catch (error) {
@@ -104,22 +126,26 @@ export class ExecJobController {
   }
 
   /** Writes what changed, if it is time to; returns in how many milliseconds it will be. */
-  async #writeStatus(job: GuestExecJob, plan: Plan, signal: AbortSignal): Promise<number | undefined> {
+  async #writeStatus(
+    job: GuestExecJob,
+    memory: JobMemory,
+    plan: Plan,
+    signal: AbortSignal,
+  ): Promise<number | undefined> {
     const { cluster, clock, onEnded } = this.#options;
     if (isDeepStrictEqual(job.status, plan.status)) return undefined;
-    const uid = job.metadata.uid as string;
     const now = clock.monotonic();
     if (!plan.ended && !this.#mustBeWrittenNow(job, plan.status)) {
-      const last = this.#wroteAt.get(uid);
+      const last = memory.wroteAt;
       if (last === undefined) {
         // The first look at a job: most end before anybody could read that they run.
-        this.#wroteAt.set(uid, now - statusPaceMs + firstStatusMs);
+        memory.wroteAt = now - statusPaceMs + firstStatusMs;
         return firstStatusMs;
       }
       if (now - last < statusPaceMs) return statusPaceMs - (now - last);
     }
     await cluster.replaceStatus(guestExecJobs, { ...job, status: plan.status }, { signal });
-    this.#wroteAt.set(uid, now);
+    memory.wroteAt = now;
     if (plan.ended) {
       this.#tellEnd(job, plan);
       onEnded?.(job, plan);

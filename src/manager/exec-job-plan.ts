@@ -1,11 +1,11 @@
 import type { Guest, GuestExecJob, GuestTask } from '../api/resources.ts';
 import type { GuestExecJobStatus, GuestResult } from '../api/schema/guest-exec-job.ts';
-import { findCondition, isTrue } from '../kube/conditions.ts';
+import { isTrue } from '../kube/conditions.ts';
 import { timestamp } from '../seams/clock.ts';
 import { endOfJob, isOver, type JobEnd, jobStatus } from './exec-job-status.ts';
 import { guestResultOf, inlineOutputBytes } from './guest-result.ts';
 import { describeTarget } from './job-target.ts';
-import { obstacle, reachableSince } from './reachability.ts';
+import { obstacle } from './reachability.ts';
 import { taskFor } from './task-template.ts';
 
 /** All that decides what a job does next. */
@@ -15,15 +15,24 @@ export interface Observed {
   guests: readonly Guest[];
   /** The tasks made for the job. */
   tasks: readonly GuestTask[];
+  /** Whether there is a GuestHost of this name: somebody who deletes it says that it won't come back. */
+  hostExists(node: string): boolean;
   /** Milliseconds since the epoch. */
   now: number;
+}
+
+export interface GivenUp {
+  task: GuestTask;
+  phase: 'Failed' | 'Unknown';
+  reason: 'Undeliverable' | 'HostGone';
+  message: string;
 }
 
 export interface Plan {
   /** Tasks to make; each has a name of its own, so making one twice makes it once. */
   create: GuestTask[];
-  /** Tasks of hosts that are silent, which nobody has claimed in time: to be given up. */
-  giveUp: GuestTask[];
+  /** Tasks that no agent will end any more. */
+  giveUp: GivenUp[];
   status: GuestExecJobStatus;
   /** How the job ended, when this is the plan that ends it. */
   ended?: JobEnd;
@@ -39,19 +48,22 @@ const defaultParallelism = 10;
 export const graceMs = 10_000;
 
 /** What a job does next. */
-export function planExecJob({ job, guests, tasks, now }: Observed): Plan {
+export function planExecJob({ job, guests, tasks, hostExists, now }: Observed): Plan {
   const status = job.status ?? {};
   if (isTrue(status.conditions, 'Complete') || isTrue(status.conditions, 'Failed')) return afterTheEnd(job, now);
 
   const suspended = job.spec.suspend === true;
-  const startTime = startOf(job, suspended && tasks.length === 0, now);
+  const startTime = startOf(job, now);
   const deadlines = deadlinesOf(job, startTime);
   const over = deadlines.active !== undefined && now >= deadlines.active;
 
   const results = tasks.map((task) => guestResultOf(task, inlineOutputBytes(Math.max(guests.length, tasks.length))));
   const taken = new Set(tasks.map((task) => task.spec.guestUID));
   const create: GuestTask[] = [];
-  let slots = (job.spec.parallelism ?? defaultParallelism) - results.filter((result) => !isOver(result)).length;
+  // What runs on a host that has fallen silent takes nobody's place.
+  const silent = new Set(guests.filter((guest) => obstacle(guest)?.reason === 'HostDown').map(nameOf));
+  const busy = results.filter((result) => !isOver(result) && !silent.has(result.name)).length;
+  let slots = (job.spec.parallelism ?? defaultParallelism) - busy;
 
   for (const guest of guests.toSorted(byName)) {
     if (taken.has(guest.status?.domain?.uuid)) continue;
@@ -74,13 +86,12 @@ export function planExecJob({ job, guests, tasks, now }: Observed): Plan {
 
   const settled =
     deadlines.active !== undefined && now >= deadlines.active + graceMs ? results.map(abandoned) : results;
-  const mayEnd = over || (!suspended && (settled.length > 0 || waitingIsOver));
-  const ended = mayEnd ? endOfJob(job, settled) : undefined;
+  const ended = settled.length > 0 || waitingIsOver ? endOfJob(job, settled) : undefined;
   const instants = [deadlines.starting, deadlines.active, ...tasks.map(givenUpAt)];
   if (deadlines.active !== undefined) instants.push(deadlines.active + graceMs);
   return {
     create,
-    giveUp: tasks.filter((task) => isGivenUp(task, now)),
+    giveUp: tasks.map((task) => givenUp(task, hostExists, now)).filter((each) => each !== undefined),
     status: jobStatus(job, settled, { now, startTime, suspended, ended, waitsUntil: deadlines.starting }),
     ...(ended && { ended }),
     lookAgainMs: ended ? ttlMs(job) : nextLook(now, instants),
@@ -104,14 +115,15 @@ function afterTheEnd(job: GuestExecJob, now: number): Plan {
 }
 
 /**
- * When the job's clocks start. A job that was never suspended starts with its creation, so that a manager that died
- * before it wrote anything changes nothing; one that was, when it is let go.
+ * When the job's clocks start; while it is suspended none runs, and they start anew when it is let go, as a Job's do. A
+ * job that was never suspended starts with its creation, so that a manager that died before it wrote anything changes
+ * nothing.
  */
-function startOf(job: GuestExecJob, waitsToBeResumed: boolean, now: number): number | undefined {
-  if (job.status?.startTime) return Date.parse(job.status.startTime);
-  if (waitsToBeResumed) return undefined;
-  const wasSuspended = findCondition(job.status?.conditions, 'Suspended') !== undefined;
-  return wasSuspended ? now : Date.parse(job.metadata.creationTimestamp ?? timestamp(now));
+function startOf(job: GuestExecJob, now: number): number | undefined {
+  const { status, spec, metadata } = job;
+  if (spec.suspend) return undefined;
+  if (isTrue(status?.conditions, 'Suspended')) return now;
+  return Date.parse(status?.startTime ?? metadata.creationTimestamp ?? timestamp(now));
 }
 
 interface Deadlines {
@@ -164,12 +176,8 @@ function fateOf(guest: Guest, { suspended, over, now, startingDeadline }: FateIn
   if (suspended) return { ...waiting, reason: 'JobSuspended', message: 'the job is suspended' };
   const blocked = obstacle(guest);
   if (blocked?.permanent) return { ...waiting, phase: 'Failed', reason: blocked.reason, message: blocked.message };
-  const inTime = blocked ? now < startingDeadline : (reachableSince(guest) ?? now) <= startingDeadline;
-  if (!inTime) {
-    const why =
-      blocked?.message ?? `guest ${guest.metadata.name} came back after the startingDeadlineSeconds were over`;
-    return { ...waiting, phase: 'Failed', reason: 'Undeliverable', message: why };
-  }
+  if (blocked && now >= startingDeadline)
+    return { ...waiting, phase: 'Failed', reason: 'Undeliverable', message: blocked.message };
   return blocked ? { ...waiting, reason: blocked.reason, message: blocked.message } : 'start';
 }
 
@@ -189,9 +197,21 @@ function missingGuest(job: GuestExecJob, givenUp: boolean): GuestResult {
   };
 }
 
-function isGivenUp(task: GuestTask, now: number): boolean {
+function givenUp(task: GuestTask, hostExists: (node: string) => boolean, now: number): GivenUp | undefined {
+  if (isOver(guestResultOf(task, 0))) return undefined;
+  const node = task.spec.nodeName ?? '';
+  if (task.status?.claim && !hostExists(node)) {
+    const message = `host ${node} is gone, its GuestHost was deleted: nobody can tell how the command ended, or whether it ran`;
+    return { task, phase: 'Unknown', reason: 'HostGone', message };
+  }
   const at = givenUpAt(task);
-  return at !== undefined && now >= at;
+  if (at === undefined || now < at) return undefined;
+  return {
+    task,
+    phase: 'Failed',
+    reason: 'Undeliverable',
+    message: `the agent of host ${node} did not take the task in time`,
+  };
 }
 
 /** Undefined once an agent has claimed it: from then on only that agent's node knows. */
@@ -204,6 +224,10 @@ function givenUpAt({ spec, status }: GuestTask): number | undefined {
 function nextLook(now: number, instants: (number | undefined)[]): number | undefined {
   const ahead = instants.filter((at): at is number => at !== undefined && Number.isFinite(at) && at > now);
   return ahead.length > 0 ? Math.min(...ahead) - now : undefined;
+}
+
+function nameOf({ metadata }: Guest): string {
+  return metadata.name;
 }
 
 function byName(a: Guest, b: Guest): number {

@@ -1,12 +1,11 @@
 import { hostname } from 'node:os';
 import {
-  type Guest,
   guestExecJobs,
   guestHosts,
+  type GuestTask,
   guests as guestResource,
   guestTasks,
   hostLabel,
-  ownerUidLabel,
 } from '../api/resources.ts';
 import { ControlLoops } from '../kube/control-loops.ts';
 import { leases } from '../kube/core-resources.ts';
@@ -14,7 +13,7 @@ import { loadEndpoint } from '../kube/endpoint.ts';
 import { EventRecorder } from '../kube/event-recorder.ts';
 import { HttpCluster } from '../kube/http-cluster.ts';
 import { LeaderElector } from '../kube/leader-elector.ts';
-import { keyOf } from '../kube/objects.ts';
+import { keyOf, refOf } from '../kube/objects.ts';
 import { type ListenAddress, serveObservability } from '../observability/http-server.ts';
 import type { Logger } from '../observability/log.ts';
 import { createManagerMetrics } from '../observability/manager-metrics.ts';
@@ -24,6 +23,7 @@ import { systemClock as clock } from '../seams/clock.ts';
 import { systemRandom as random } from '../seams/random.ts';
 import { runTogether } from '../seams/run-together.ts';
 import { ExecJobController } from './exec-job-controller.ts';
+import { HostRoll, hostGoneAfterMs } from './host-roll.ts';
 import { HostWatcher } from './host-watcher.ts';
 import { isTargeted } from './job-target.ts';
 import { needsBinding, TaskBinder } from './task-binder.ts';
@@ -38,6 +38,9 @@ export interface ManagerOptions {
   signal: AbortSignal;
 }
 
+const slowestPaceMs = 200;
+const tasksPerMs = 50;
+
 /** Runs a manager until the signal aborts. Rejects when it can't begin, or when it lost the lead. */
 export async function runManager({ kubeconfig, namespace, address, logger, signal }: ManagerOptions): Promise<void> {
   const instance = `${hostname()}-${random.uuid().slice(0, 8)}`;
@@ -46,7 +49,10 @@ export async function runManager({ kubeconfig, namespace, address, logger, signa
   const readiness = new Readiness();
   if (address) await serveObservability(address, metrics.registry, readiness);
 
-  const cluster = new HttpCluster({ endpoint: await loadEndpoint(kubeconfig, clock), random: random.next });
+  const endpoint = await loadEndpoint(kubeconfig, clock);
+  const cluster = new HttpCluster({ endpoint, random: random.next });
+  // The Lease must not wait behind a fleet's requests.
+  const leaseCluster = new HttpCluster({ endpoint, random: random.next });
   const loops = new ControlLoops({
     cluster,
     clock,
@@ -61,17 +67,22 @@ export async function runManager({ kubeconfig, namespace, address, logger, signa
   const guests = loops.informer(guestResource);
   const hosts = loops.informer(guestHosts);
   const hostLeases = loops.informer(leases, { labelSelector: hostLabel });
-  tasks.cache.addIndex('owner', ({ metadata }) => [metadata.labels?.[ownerUidLabel] ?? '']);
+  tasks.cache.addIndex('owner', (task) => ownerKeys(task));
+  tasks.cache.addIndex('unbound', (task) =>
+    needsBinding(task) ? [`${task.metadata.namespace}/${task.spec.guestName}`] : [],
+  );
   guests.cache.addIndex('namespace', ({ metadata }) => [metadata.namespace ?? '']);
   guests.cache.addIndex('node', ({ status }) => [status?.node ?? '']);
-  jobs.cache.addIndex('namespace', ({ metadata }) => [metadata.namespace ?? '']);
-  jobs.cache.addIndex('uid', ({ metadata }) => [metadata.uid ?? '']);
+  jobs.cache.addIndex('open', ({ metadata, status }) => (status?.completionTime ? [] : [metadata.namespace ?? '']));
+  jobs.cache.addIndex('owner', ({ metadata }) => [`${metadata.namespace}/${metadata.uid}`]);
 
+  const hostRoll = new HostRoll(hosts.cache, clock);
   const events = new EventRecorder({ cluster, controller: 'qga.dev/manager', instance, clock, logger, signal });
   const execJobs = new ExecJobController({
     cluster,
     jobs: jobs.cache,
-    tasksOf: (ownerUid) => tasks.cache.byIndex('owner', ownerUid),
+    tasksOf: ({ metadata }) => tasks.cache.byIndex('owner', `${metadata.namespace}/${metadata.uid}`),
+    hostExists: (node) => hostRoll.exists(node),
     guestsIn: (name) => guests.cache.byIndex('namespace', name),
     events,
     clock,
@@ -92,30 +103,35 @@ export async function runManager({ kubeconfig, namespace, address, logger, signa
 
   jobs.onChange((key) => jobController.enqueue(key));
   tasks.onChange((key, before, after) => {
-    const owner = (after ?? before)?.metadata.labels?.[ownerUidLabel];
-    if (owner !== undefined)
-      for (const { metadata } of jobs.cache.byIndex('uid', owner)) jobController.enqueue(keyOf({ metadata }));
+    for (const owner of ownerKeys(after ?? before)) {
+      // A plan looks at every task of its job: of a large fleet many ends make one plan.
+      const paceMs = Math.min(slowestPaceMs, tasks.cache.countByIndex('owner', owner) / tasksPerMs);
+      for (const job of jobs.cache.byIndex('owner', owner)) jobController.enqueueAfter(keyOf(job), paceMs);
+    }
     if (after && needsBinding(after)) bindController.enqueue(key);
   });
-  guests.onChange((_, before, after) => {
-    const guest = (after ?? before) as Guest;
-    for (const job of jobs.cache.byIndex('namespace', guest.metadata.namespace ?? '')) {
-      const targeted =
-        isTargeted(guest, job.spec.target) || (before !== undefined && isTargeted(before, job.spec.target));
-      if (targeted && job.status?.completionTime === undefined) jobController.enqueue(keyOf(job));
+  guests.onChange((key, before, after) => {
+    const seen = [before, after].filter((guest) => guest !== undefined);
+    for (const job of jobs.cache.byIndex('open', refOf(key).namespace ?? '')) {
+      if (seen.some((guest) => isTargeted(guest, job.spec.target))) jobController.enqueue(keyOf(job));
     }
-    if (before === undefined) {
-      for (const task of tasks.cache.list()) if (needsBinding(task)) bindController.enqueue(keyOf(task));
+    for (const task of tasks.cache.byIndex('unbound', key)) bindController.enqueue(keyOf(task));
+  });
+  hosts.onChange((node, _before, after) => {
+    hostController.enqueue(node);
+    if (after) return;
+    for (const job of jobs.cache.list()) {
+      jobController.enqueue(keyOf(job));
+      jobController.enqueueAfter(keyOf(job), hostGoneAfterMs);
     }
   });
-  hosts.onChange((node) => hostController.enqueue(node));
   hostLeases.onChange((_, before, after) => {
     const node = (after ?? before)?.metadata.labels?.[hostLabel];
     if (node !== undefined) hostController.enqueue(node);
   });
 
   const elector = new LeaderElector({
-    cluster,
+    cluster: leaseCluster,
     namespace,
     name: 'qga-operator-manager',
     identity: instance,
@@ -136,6 +152,12 @@ export async function runManager({ kubeconfig, namespace, address, logger, signa
       (until) => loops.runInformers(until),
     );
   } finally {
-    await cluster.close();
+    await Promise.all([cluster.close(), leaseCluster.close()]);
   }
+}
+
+/** The object that controls a task, as a key of indexes. A label could be set by anybody. */
+function ownerKeys(task: GuestTask | undefined): string[] {
+  const owner = task?.metadata.ownerReferences?.find(({ controller }) => controller);
+  return owner ? [`${task?.metadata.namespace}/${owner.uid}`] : [];
 }

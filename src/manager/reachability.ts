@@ -32,10 +32,3 @@ export function obstacle(guest: Guest): Obstacle | undefined {
       agent?.message || `nothing in guest ${name} answers on the agent channel: is qemu-guest-agent running there?`,
   };
 }
-
-/** Since when the guest's agent has been reachable, in milliseconds since the epoch; undefined when it is not. */
-export function reachableSince(guest: Guest): number | undefined {
-  if (obstacle(guest)) return undefined;
-  const agent = findCondition(guest.status?.conditions, 'AgentConnected');
-  return agent && Date.parse(agent.lastTransitionTime);
-}

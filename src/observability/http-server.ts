@@ -27,7 +27,7 @@ export async function serveObservability(
   const server = createServer((request, response) => {
     const answer = (status: number, text: string, type = 'text/plain; charset=utf-8') =>
       response.writeHead(status, { 'content-type': type }).end(text);
-    const { pathname } = new URL(request.url ?? '/', 'http://localhost');
+    const [pathname] = (request.url ?? '/').split('?');
     if (pathname === '/healthz') answer(200, 'ok\n');
     else if (pathname === '/readyz') {
       const { ready, text } = readiness.report();

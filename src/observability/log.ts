@@ -1,6 +1,6 @@
 import { type Logger as PinoLogger, pino } from 'pino';
 
-/** Structured logging: a static message plus fields, one JSON line each. */
+/** Structured logging: a static message plus fields, one JSON line each. An error is the field `err`. */
 export type Logger = Pick<PinoLogger, 'debug' | 'info' | 'warn' | 'error'> & {
   child(fields: Record<string, unknown>): Logger;
 };

@@ -83,7 +83,7 @@ export const guestExecJobStatus = z.object({
     .array(guestResult)
     .max(100)
     .optional()
-    .meta(listMapBy('name'))
+    .meta({ 'x-kubernetes-list-type': 'atomic' })
     .describe('The first 100, those that failed or are unknown first; every guest has a GuestTask.'),
   conditions: conditions.optional().meta(listMapBy('type')),
 });

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { type ConfigMap, configMaps } from '../../../src/kube/core-resources.ts';
 import type { HttpCluster } from '../../../src/kube/http-cluster.ts';
 import { Informer } from '../../../src/kube/informer.ts';
@@ -34,11 +34,11 @@ beforeEach(async () => {
 interface Following {
   informer: Informer<ConfigMap>;
   restarts: string[];
-  /** Keys with the data they were last told to have; undefined when they were told to be gone. */
+  /** Keys with what they were last told to be; undefined when they were told to be gone. */
   told: Map<string, ConfigMap | undefined>;
-  stop(): Promise<void>;
 }
 
+/** Follows the namespace until the end of the test. */
 async function follow(clock: Clock = systemClock): Promise<Following> {
   const stop = new AbortController();
   const restarts: string[] = [];
@@ -55,15 +55,11 @@ async function follow(clock: Clock = systemClock): Promise<Following> {
   informer.onChange((key, _, after) => told.set(key, after));
   const running = informer.run(stop.signal);
   await informer.synced;
-  return {
-    informer,
-    restarts,
-    told,
-    async stop() {
-      stop.abort();
-      await running;
-    },
-  };
+  onTestFinished(async () => {
+    stop.abort();
+    await running;
+  });
+  return { informer, restarts, told };
 }
 
 /** Writes objects over and over, through every failure, until told to stop. Gives the last value that each was given. */
@@ -131,13 +127,19 @@ describe('an informer', () => {
       expect(following.informer.cache.get(`${namespace}/${name}`)?.data).toEqual({ turn });
     }
     expect(following.restarts.length).toBeGreaterThan(0);
-    await following.stop();
   });
 
   test('relists when the history it stands on was compacted while it was cut off, and sees what is gone', async () => {
     await forEachNumber(5, 5, async (i) => cluster.create(configMaps, configMap(namespace, `object-${i}`)));
     const goOn = Promise.withResolvers<void>();
-    const following = await follow({ ...systemClock, sleep: async () => goOn.promise });
+    const heldOff: Clock = {
+      ...systemClock,
+      async sleep(ms, signal) {
+        await goOn.promise;
+        await systemClock.sleep(ms, signal);
+      },
+    };
+    const following = await follow(heldOff);
     await controlPlane.killApiServer('SIGKILL');
     await eventually(() => following.restarts.length > 0, { what: 'the watch to fail', timeoutMs: 10_000 });
 
@@ -152,7 +154,6 @@ describe('an informer', () => {
     expect(following.restarts).toContain('Expired');
     expect(following.told.get(`${namespace}/object-0`)).toBeUndefined();
     expect(following.informer.cache.keys()).toHaveLength(5);
-    await following.stop();
   });
 
   test('survives an API server that hangs for a while', async () => {
@@ -164,7 +165,6 @@ describe('an informer', () => {
     await creating;
 
     await expectToCatchUp(following);
-    await following.stop();
   });
 });
 

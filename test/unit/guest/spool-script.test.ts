@@ -23,7 +23,7 @@ describe.each(installed)('under %s', (shell, ...more) => {
   function run(request: Partial<SpoolRequest> & { command: string[] }) {
     const { id, script } = scriptFor(request);
     const { stdout, stderr } = spawnSync(shell, [...more, '-s', id], { input: script });
-    return { id, report: parseSpoolReport(stdout, stderr) };
+    return { id, report: parseSpoolReport(stdout, stderr, id) };
   }
 
   it('reports the exit code and what was printed', () => {
@@ -95,9 +95,9 @@ describe.each(installed)('under %s', (shell, ...more) => {
     const after = await launch();
 
     expect(readFileSync(log, 'utf8')).toBe('started\n');
-    expect(during.filter((text) => text.startsWith('qga1 done')).length).toBeGreaterThanOrEqual(1);
-    expect(during.every((text) => /^qga1 (done|running) /.test(text))).toBe(true);
-    expect(after).toMatch(/^qga1 done \S+ 5 exit 0 0\n$/);
+    expect(during.filter((text) => text.startsWith(`qga1 ${id} done`)).length).toBeGreaterThanOrEqual(1);
+    expect(during.every((text) => /^qga1 \S+ (done|running) /.test(text))).toBe(true);
+    expect(after).toMatch(/^qga1 \S+ done \S+ 5 exit 0 0\n$/);
   });
 
   it('starts nothing when it may only look, or when the guest was rebooted since', () => {
@@ -126,6 +126,37 @@ describe.each(installed)('under %s', (shell, ...more) => {
 
     expect(report).toMatchObject({ state: 'done', code: 0, stdoutBytes: 8 });
     expect(performance.now() - before).toBeLessThan(2000);
+  });
+
+  it('leaves the command its own umask', () => {
+    const { report } = run({ command: ['sh', '-c', 'umask'] });
+
+    expect(report?.state === 'done' && Number.parseInt(report.stdout.toString(), 8)).toBe(process.umask());
+  });
+
+  it('is not confused by variables and programs that are named like its own', () => {
+    const env = ['setsid', 'code', 'how', 'in', 'boot', 'mine', 'id'].map((name) => ({ name, value: '/bin/false' }));
+
+    expect(run({ command: ['sh', '-c', 'exit 4'], exec: { command: [], env } }).report).toMatchObject({
+      how: 'exit',
+      code: 4,
+    });
+    expect(run({ command: ['tell'] }).report).toMatchObject({ how: 'none' });
+    expect(run({ command: ['-x'] }).report).toMatchObject({ how: 'none' });
+  });
+
+  it('starts nothing when it has no room for the command’s input', () => {
+    const log = join(root, `${randomUUID()}.log`);
+    const command = ['sh', '-c', `echo started >>${log}`];
+    const { id, script } = scriptFor({ command, exec: { command, stdin: 'x'.repeat(100_000) } });
+    // A file size limit stands for a full disk: the same write fails.
+    const limited = `trap '' XFSZ; ulimit -f 16\n${script}`;
+
+    const { stdout, stderr } = spawnSync(shell, [...more, '-s', id], { input: limited });
+
+    expect(parseSpoolReport(stdout, stderr, id)).toEqual({ state: 'nospool' });
+    expect(existsSync(log)).toBe(false);
+    expect(run({ id, command, start: 'never' }).report).toEqual({ state: 'nospool' });
   });
 
   it('removes the files of earlier runs when told to', async () => {

@@ -1,7 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { findCondition } from '../../../src/kube/conditions.ts';
-import { graceMs, planExecJob } from '../../../src/manager/exec-job-plan.ts';
+import { graceMs, type Observed, planExecJob } from '../../../src/manager/exec-job-plan.ts';
 import { aGuest, aJob, aTask, noon } from './objects.ts';
+
+/** The next step of a job whose hosts are all there. */
+const plan = (observed: Omit<Observed, 'hostExists'>) => planExecJob({ hostExists: () => true, ...observed });
 
 const soon = noon + 2000;
 const succeeded = { phase: 'Succeeded', reason: 'Completed', exec: { exitCode: 0 } } as const;
@@ -12,7 +15,7 @@ describe('starting', () => {
   it('makes one task for every guest that can be reached, bound to its node and its domain', () => {
     const guests = [aGuest('web-2'), aGuest('web-1')];
 
-    const { create } = planExecJob({ job: aJob(), guests, tasks: [], now: soon });
+    const { create } = plan({ job: aJob(), guests, tasks: [], now: soon });
 
     expect(create.map(({ spec }) => [spec.guestName, spec.nodeName, spec.guestUID])).toEqual([
       ['web-1', 'hv1', guests[1]?.status?.domain?.uuid],
@@ -23,7 +26,7 @@ describe('starting', () => {
   it('names a task the same each time, so that making it twice makes it once', () => {
     const observed = { job: aJob(), guests: [aGuest('web-1')], tasks: [], now: soon };
 
-    const names = [planExecJob(observed), planExecJob({ ...observed, now: soon + 500 })].map(
+    const names = [plan(observed), plan({ ...observed, now: soon + 500 })].map(
       ({ create }) => create[0]?.metadata.name,
     );
 
@@ -36,8 +39,8 @@ describe('starting', () => {
     const guests = ['a', 'b', 'c', 'd'].map((name) => aGuest(name));
     const [a, b] = guests as [(typeof guests)[0], (typeof guests)[0]];
 
-    const first = planExecJob({ job, guests, tasks: [], now: soon });
-    const next = planExecJob({ job, guests, tasks: [aTask(job, a, succeeded), aTask(job, b)], now: soon });
+    const first = plan({ job, guests, tasks: [], now: soon });
+    const next = plan({ job, guests, tasks: [aTask(job, a, succeeded), aTask(job, b)], now: soon });
 
     expect(first.create.map(({ spec }) => spec.guestName)).toEqual(['a', 'b']);
     expect(next.create.map(({ spec }) => spec.guestName)).toEqual(['c']);
@@ -48,14 +51,14 @@ describe('starting', () => {
     const job = aJob();
     const guest = aGuest('web-1');
 
-    expect(planExecJob({ job, guests: [guest], tasks: [aTask(job, guest)], now: soon }).create).toEqual([]);
+    expect(plan({ job, guests: [guest], tasks: [aTask(job, guest)], now: soon }).create).toEqual([]);
   });
 
-  it('starts nothing while suspended, and starts its clocks when it is let go', () => {
+  it('starts nothing while suspended, and starts its clocks anew when it is let go', () => {
     const guests = [aGuest('web-1')];
-    const waiting = planExecJob({ job: aJob({ suspend: true }), guests, tasks: [], now: soon });
+    const waiting = plan({ job: aJob({ suspend: true }), guests, tasks: [], now: soon });
     const later = noon + 3600_000;
-    const resumed = planExecJob({
+    const resumed = plan({
       job: aJob({ activeDeadlineSeconds: 10 }, waiting.status),
       guests,
       tasks: [],
@@ -76,7 +79,7 @@ describe('guests that can not be reached', () => {
     ['silent', { agent: 'False' }, 'AgentNotConnected'],
     ['suspended by a person', { suspend: true }, 'GuestSuspended'],
   ] as const)('waits for one that is %s, and says so', (_, state, reason) => {
-    const { create, status, ended, lookAgainMs } = planExecJob({
+    const { create, status, ended, lookAgainMs } = plan({
       job: aJob(),
       guests: [aGuest('web-1', state)],
       tasks: [],
@@ -95,7 +98,7 @@ describe('guests that can not be reached', () => {
   });
 
   it('gives them up as undeliverable when the starting deadline is over', () => {
-    const { ended, status } = planExecJob({
+    const { ended, status } = plan({
       job: aJob(),
       guests: [aGuest('web-1', { running: false })],
       tasks: [],
@@ -107,27 +110,41 @@ describe('guests that can not be reached', () => {
     expect(status.guests?.[0]?.message).toContain('web-1 is shutoff');
   });
 
-  it('does not start late in a guest that came back after the starting deadline', () => {
+  it('starts in a guest that comes back while others are still at it', () => {
     const job = aJob();
-    const busy = aGuest('busy');
-    const late = aGuest('late', { since: noon + 90_000 });
+    const [busy, late] = [aGuest('busy'), aGuest('late', { since: noon + 90_000 })];
+    const tasks = [aTask(job, busy, { phase: 'Running', claim })];
 
-    const { create, status } = planExecJob({
-      job,
-      guests: [busy, late],
-      tasks: [aTask(job, busy, { phase: 'Running', claim })],
-      now: noon + 100_000,
-    });
+    expect(
+      plan({ job, guests: [busy, late], tasks, now: noon + 100_000 }).create.map(({ spec }) => spec.guestName),
+    ).toEqual(['late']);
+  });
 
-    expect(create).toEqual([]);
-    expect(status.guests).toContainEqual(expect.objectContaining({ name: 'late', reason: 'Undeliverable' }));
+  it('gives up what a host had claimed whose GuestHost was deleted', () => {
+    const job = aJob();
+    const tasks = [aTask(job, aGuest('a'), { phase: 'Claimed', claim })];
+
+    const { giveUp } = planExecJob({ job, guests: [aGuest('a')], tasks, hostExists: () => false, now: soon });
+
+    expect(giveUp).toMatchObject([{ phase: 'Unknown', reason: 'HostGone' }]);
+  });
+
+  it('does not let a silent host take the places of others', () => {
+    const job = aJob({ parallelism: 1 });
+    const lost = aGuest('lost');
+    for (const condition of lost.status?.conditions ?? []) condition.status = 'Unknown';
+    const tasks = [aTask(job, lost, { phase: 'Claimed', claim })];
+
+    const { create } = plan({ job, guests: [lost, aGuest('other')], tasks, now: soon });
+
+    expect(create.map(({ spec }) => spec.guestName)).toEqual(['other']);
   });
 
   it('still starts in a guest that only waited for its turn', () => {
     const job = aJob({ parallelism: 1 });
     const [first, second] = [aGuest('a'), aGuest('b')];
 
-    const { create } = planExecJob({
+    const { create } = plan({
       job,
       guests: [first, second],
       tasks: [aTask(job, first, succeeded)],
@@ -138,7 +155,7 @@ describe('guests that can not be reached', () => {
   });
 
   it('fails one without an agent channel at once: waiting would not help', () => {
-    const { ended } = planExecJob({
+    const { ended } = plan({
       job: aJob(),
       guests: [aGuest('web-1', { agent: 'NoAgentChannel' })],
       tasks: [],
@@ -151,16 +168,16 @@ describe('guests that can not be reached', () => {
   it('waits for a guest that does not exist, then fails', () => {
     const job = aJob({ target: { guestName: 'nobody' } });
 
-    const early = planExecJob({ job, guests: [], tasks: [], now: soon });
-    const late = planExecJob({ job, guests: [], tasks: [], now: noon + 61_000 });
+    const early = plan({ job, guests: [], tasks: [], now: soon });
+    const late = plan({ job, guests: [], tasks: [], now: noon + 61_000 });
 
     expect(early.status).toMatchObject({ phase: 'Waiting', completions: '0/1', guests: [{ reason: 'GuestNotFound' }] });
     expect(late.ended).toMatchObject({ type: 'Failed', reason: 'GuestNotFound' });
   });
 
   it('waits for a selector to match, then fails', () => {
-    const early = planExecJob({ job: aJob(), guests: [], tasks: [], now: soon });
-    const late = planExecJob({ job: aJob(), guests: [], tasks: [], now: noon + 61_000 });
+    const early = plan({ job: aJob(), guests: [], tasks: [], now: soon });
+    const late = plan({ job: aJob(), guests: [], tasks: [], now: noon + 61_000 });
 
     expect(findCondition(early.status.conditions, 'Complete')).toMatchObject({ reason: 'NoGuestsMatched' });
     expect(late.ended).toMatchObject({ type: 'Failed', reason: 'NoGuestsMatched' });
@@ -171,11 +188,11 @@ describe('guests that can not be reached', () => {
     const [a, b] = [aGuest('a'), aGuest('b')];
     const tasks = [aTask(job, a), aTask(job, b, { phase: 'Claimed', claim })];
 
-    const before = planExecJob({ job, guests: [a, b], tasks, now: noon + 61_000 + graceMs - 1 });
-    const after = planExecJob({ job, guests: [a, b], tasks, now: noon + 61_000 + graceMs });
+    const before = plan({ job, guests: [a, b], tasks, now: noon + 61_000 + graceMs - 1 });
+    const after = plan({ job, guests: [a, b], tasks, now: noon + 61_000 + graceMs });
 
     expect(before.giveUp).toEqual([]);
-    expect(after.giveUp.map(({ spec }) => spec.guestName)).toEqual(['a']);
+    expect(after.giveUp.map(({ task }) => task.spec.guestName)).toEqual(['a']);
   });
 });
 
@@ -184,7 +201,7 @@ describe('ending', () => {
     const job = aJob();
     const guests = [aGuest('a'), aGuest('b')];
 
-    const { ended, status } = planExecJob({
+    const { ended, status } = plan({
       job,
       guests,
       tasks: guests.map((guest) => aTask(job, guest, succeeded)),
@@ -200,7 +217,7 @@ describe('ending', () => {
     const job = aJob();
     const [a, b] = [aGuest('a'), aGuest('b')];
 
-    const { ended, status } = planExecJob({
+    const { ended, status } = plan({
       job,
       guests: [a, b],
       tasks: [aTask(job, a, succeeded), aTask(job, b, failed)],
@@ -221,9 +238,7 @@ describe('ending', () => {
   it('takes the reason of its only guest as its own', () => {
     const job = aJob({ target: { guestName: 'a' } });
 
-    expect(
-      planExecJob({ job, guests: [aGuest('a')], tasks: [aTask(job, aGuest('a'), failed)], now: soon }).ended,
-    ).toEqual({
+    expect(plan({ job, guests: [aGuest('a')], tasks: [aTask(job, aGuest('a'), failed)], now: soon }).ended).toEqual({
       type: 'Failed',
       reason: 'NonZeroExit',
       message: 'exited with 3',
@@ -234,7 +249,7 @@ describe('ending', () => {
     const job = aJob();
     const task = aTask(job, aGuest('a'), { phase: 'Unknown', reason: 'GuestRebooted', message: 'm' });
 
-    expect(planExecJob({ job, guests: [aGuest('a')], tasks: [task], now: soon }).ended?.type).toBe('Failed');
+    expect(plan({ job, guests: [aGuest('a')], tasks: [task], now: soon }).ended?.type).toBe('Failed');
   });
 
   it('starts nothing after its deadline, and waits a little for the agents to end what runs', () => {
@@ -242,8 +257,8 @@ describe('ending', () => {
     const [a, b] = [aGuest('a'), aGuest('b')];
     const tasks = [aTask(job, a, { phase: 'Running', claim })];
 
-    const atDeadline = planExecJob({ job, guests: [a, b], tasks, now: noon + 11_000 });
-    const afterGrace = planExecJob({ job, guests: [a, b], tasks, now: noon + 11_000 + graceMs });
+    const atDeadline = plan({ job, guests: [a, b], tasks, now: noon + 11_000 });
+    const afterGrace = plan({ job, guests: [a, b], tasks, now: noon + 11_000 + graceMs });
 
     expect(atDeadline.create).toEqual([]);
     expect(atDeadline.ended).toBeUndefined();
@@ -257,11 +272,11 @@ describe('ending', () => {
   it('changes nothing once it ended, and deletes itself when its time to live is over', () => {
     const job = aJob({ ttlSecondsAfterFinished: 60 });
     const guest = aGuest('a');
-    const { status } = planExecJob({ job, guests: [guest], tasks: [aTask(job, guest, succeeded)], now: soon });
+    const { status } = plan({ job, guests: [guest], tasks: [aTask(job, guest, succeeded)], now: soon });
     const over = { ...job, status };
 
-    const early = planExecJob({ job: over, guests: [guest, aGuest('new')], tasks: [], now: soon + 30_000 });
-    const late = planExecJob({ job: over, guests: [guest], tasks: [], now: soon + 60_000 });
+    const early = plan({ job: over, guests: [guest, aGuest('new')], tasks: [], now: soon + 30_000 });
+    const late = plan({ job: over, guests: [guest], tasks: [], now: soon + 60_000 });
 
     expect([early.status, early.create, early.deleteJob, early.lookAgainMs]).toEqual([status, [], undefined, 30_000]);
     expect(late.deleteJob).toBe(true);
@@ -280,7 +295,7 @@ it('keeps the status of ten thousand guests small and its counters exact', () =>
     ),
   );
 
-  const { status } = planExecJob({ job, guests, tasks, now: soon });
+  const { status } = plan({ job, guests, tasks, now: soon });
 
   expect(status).toMatchObject({ completions: '9000/10000', succeeded: 9000, failed: 1000 });
   expect(status.guests?.length).toBe(100);
