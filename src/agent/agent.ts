@@ -15,12 +15,13 @@ import { systemRandom as random } from '../seams/random.ts';
 import { runTogether } from '../seams/run-together.ts';
 import { version } from '../version.ts';
 import { metadataUri } from './domain-metadata.ts';
+import { FactsReader } from './facts-reader.ts';
 import { GuestRegistry } from './guest-registry.ts';
 import { HostLease, hostLeaseName } from './host-lease.ts';
 import { HostReporter } from './host-reporter.ts';
 import { Inventory } from './inventory.ts';
 import { lockStateDir } from './state-dir-lock.ts';
-import type { TaskOutcome } from './task-decision.ts';
+import { isTaskOver, type TaskOutcome } from './task-decision.ts';
 import { TaskExecutor } from './task-executor.ts';
 
 export interface AgentOptions {
@@ -81,13 +82,14 @@ export async function runAgent(options: AgentOptions): Promise<void> {
   const tasks = loops.informer(guestTasks, { fieldSelector: `spec.nodeName=${node}` });
   const guests = loops.informer(guestResource, { fieldSelector: `status.node=${node}` });
   const hosts = loops.informer(guestHosts, { fieldSelector: `metadata.name=${node}` });
-  tasks.cache.addIndex('guest', ({ spec }) => [spec.guestUID ?? '']);
+  tasks.cache.addIndex('guest', (task) => (isTaskOver(task) ? [] : [task.spec.guestUID ?? '']));
   guests.cache.addIndex('uuid', ({ metadata }) => [metadata.labels?.[domainUuidLabel] ?? '']);
 
   const executor = new TaskExecutor({
     cluster,
     journal,
     registry,
+    guestOf: (key) => guests.cache.get(key),
     node,
     instance: `${node}-${random.uuid().slice(0, 8)}`,
     clock,
@@ -103,11 +105,12 @@ export async function runAgent(options: AgentOptions): Promise<void> {
     node,
     defaultNamespace,
     guestOf: (uuid) => guests.cache.byIndex('uuid', uuid)[0],
-    lookAgain: (uuid, ms) => guestController.enqueueAfter(uuid, ms),
+    lookAgain: (uuid) => guestController.enqueue(uuid),
+    askGuest: (uuid) => factsController.enqueue(uuid),
     clock,
-    random,
     logger,
   });
+  const factsReader = new FactsReader({ registry, onRead: (uuid) => guestController.enqueue(uuid), clock, random });
   const lease = { namespace: leaseNamespace, name: hostLeaseName(node) };
   const reporter = new HostReporter({
     cluster,
@@ -127,6 +130,8 @@ export async function runAgent(options: AgentOptions): Promise<void> {
     return task ? await executor.reconcile(task) : {};
   });
   const guestController = loops.controller('guest', 8, (uuid, until) => inventory.reconcile(uuid, until));
+  // Guests are slow: so many that the hung ones among them leave room for the others; the lanes bound them.
+  const factsController = loops.controller('guestfacts', 64, (uuid, until) => factsReader.reconcile(uuid, until));
   const hostController = loops.controller('guesthost', 1, (_, until) => reporter.reconcile(until));
   const domainsController = loops.controller('domains', 1, async (_, until) => {
     if (!hypervisor.info()) return {};
@@ -135,6 +140,7 @@ export async function runAgent(options: AgentOptions): Promise<void> {
   });
   metrics.observeQueues(loops.controllers);
   const hostLease = new HostLease({ cluster, node, namespace: leaseNamespace, holder: journal.id, clock, logger });
+  agentMetrics.observeGuests(() => registry.count());
   readiness.add('lease', () => (hostLease.held ? undefined : `the Lease ${lease.namespace}/${lease.name} is not held`));
 
   const reportHost = () => hostController.enqueueAfter(node, hostPaceMs);
@@ -145,7 +151,6 @@ export async function runAgent(options: AgentOptions): Promise<void> {
   guests.onChange((_, before, after) => {
     const uuid = (after ?? before)?.metadata.labels?.[domainUuidLabel];
     if (uuid === undefined) return;
-    registry.get(uuid).suspended = after?.spec?.suspend === true;
     registry.changed(uuid);
     guestController.enqueue(uuid);
   });
@@ -177,6 +182,9 @@ export async function runAgent(options: AgentOptions): Promise<void> {
       async (until) => {
         const held = Promise.withResolvers<void>();
         const work = held.promise.then(() => loops.runControllers(until));
+        void tasks.synced.then(() =>
+          executor.forgetAllBut(new Set(tasks.cache.list().map(({ metadata }) => metadata.uid ?? ''))),
+        );
         await Promise.all([hostLease.keep(until, held.resolve).finally(held.resolve), work]);
       },
     );

@@ -1,3 +1,4 @@
+import type { Guest, GuestTask } from '../api/resources.ts';
 import { callPriority, type GuestAgent } from '../guest/guest-agent.ts';
 import { guestExec, guestFsfreezeStatus, guestInfo } from '../qga/commands.ts';
 import { AgentError } from '../qga/errors.ts';
@@ -5,12 +6,27 @@ import type { LiveGuest } from './guest-registry.ts';
 import { isRunning } from './guest-status.ts';
 import type { GuestView } from './task-decision.ts';
 
-/** Why no command can be started in a guest now; undefined when one can. */
-export function obstacleOf(guest: LiveGuest, name: string): GuestView['obstacle'] {
-  const { domain, health, suspended } = guest;
-  if (suspended) {
+/**
+ * Why a task can't be started in its guest now; undefined when it can. `object` is the Guest of the task's namespace and
+ * name: a task reaches only the domain that this Guest stands for, whatever UUID its maker wrote into it.
+ */
+export function obstacleOf(
+  { spec }: GuestTask,
+  object: Guest | undefined,
+  live: LiveGuest,
+  libvirtConnected: boolean,
+): GuestView['obstacle'] {
+  const name = spec.guestName;
+  if (!object) return { reason: 'GuestNotFound', message: `this host runs no guest ${name} of the task's namespace` };
+  if (object.status?.domain?.uuid !== spec.guestUID) {
+    return { reason: 'GuestReplaced', message: `guest ${name} is not the domain ${spec.guestUID}`, permanent: true };
+  }
+  if (object.spec?.suspend) {
     return { reason: 'GuestSuspended', message: `guest ${name} is suspended: set spec.suspend to false to go on` };
   }
+  const { domain, health } = live;
+  if (!libvirtConnected)
+    return { reason: 'LibvirtNotConnected', message: 'this host’s agent has no connection to libvirt' };
   if (!domain) return { reason: 'GuestGone', message: `this host has no domain for guest ${name}` };
   if (domain.agentChannel === 'absent') {
     const message = `domain ${domain.name} has no guest agent channel: add one to its XML and start it anew`;

@@ -1,15 +1,13 @@
 import { GuestAgent } from '../guest/guest-agent.ts';
 import type { Domain, Hypervisor } from '../guest/hypervisor.ts';
-import type { AgentHealth } from './guest-status.ts';
+import { type AgentHealth, isRunning } from './guest-status.ts';
 
 /** One domain of this host as the agent process holds it. */
 export class LiveGuest {
   readonly agent: GuestAgent;
-  /** As libvirt last said; undefined before it was asked and after the domain is gone. */
-  domain: Domain | undefined;
+  /** As libvirt last said; null when it has no such domain; undefined before it was asked. */
+  domain: Domain | null | undefined;
   health: AgentHealth = { state: 'unknown' };
-  /** A person's word on the Guest: start nothing new. */
-  suspended = false;
   /** Runs whose results are delivered, and whose files in the guest may go with the next launcher. */
   readonly finishedRuns: string[] = [];
   /** Tasks that are running in the guest. */
@@ -44,13 +42,29 @@ export class GuestRegistry {
     return guest;
   }
 
-  all(): IterableIterator<[string, LiveGuest]> {
-    return this.#guests.entries();
+  /** Whether libvirt can be reached. */
+  get connected(): boolean {
+    return this.#hypervisor.info() !== undefined;
   }
 
-  forget(uuid: string): void {
-    this.#guests.delete(uuid);
+  /** Libvirt has no such domain any more. */
+  gone(uuid: string): void {
+    const guest = this.#guests.get(uuid);
+    if (!guest) return;
+    guest.domain = null;
+    guest.health = { state: 'unknown' };
+    if (guest.running.size === 0) this.#guests.delete(uuid);
     this.changed(uuid);
+  }
+
+  /** How many domains there are, and how many of their agents answer. */
+  count(): { total: number; running: number; agentConnected: number } {
+    const known = [...this.#guests.values()].filter(({ domain }) => domain);
+    return {
+      total: known.length,
+      running: known.filter(({ domain }) => domain && isRunning(domain)).length,
+      agentConnected: known.filter(({ health }) => health.state === 'answers').length,
+    };
   }
 
   /** Tells the listeners that a guest is not what it was. */

@@ -56,6 +56,11 @@ export function isRunning(domain: Domain): boolean {
   return domain.state === 'running' || domain.state === 'blocked';
 }
 
+/** Whether there is somebody in the guest to talk to. */
+export function canAnswer(domain: Domain): boolean {
+  return isRunning(domain) && domain.agentChannel === 'connected';
+}
+
 function runningCondition(domain: Domain): Said {
   const name = domain.state.charAt(0).toUpperCase() + domain.state.slice(1);
   return {

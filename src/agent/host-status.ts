@@ -3,7 +3,6 @@ import type { GuestHostStatus } from '../api/schema/guest-host.ts';
 import type { HypervisorInfo } from '../guest/hypervisor.ts';
 import { setCondition } from '../kube/conditions.ts';
 import type { GuestRegistry } from './guest-registry.ts';
-import { isRunning } from './guest-status.ts';
 
 export interface HostObservation {
   uri: string;
@@ -21,7 +20,6 @@ export interface HostObservation {
 export function hostStatus(previous: GuestHost | undefined, observed: HostObservation): GuestHostStatus {
   const { uri, info, problem, registry, agent, lease, now } = observed;
   const observedGeneration = previous?.metadata.generation ?? 1;
-  const known = [...registry.all()].map(([, guest]) => guest).filter(({ domain }) => domain !== undefined);
   const libvirtConnected = info
     ? ({ status: 'True', reason: 'Connected', message: '' } as const)
     : ({
@@ -42,11 +40,7 @@ export function hostStatus(previous: GuestHost | undefined, observed: HostObserv
     libvirt: { uri, ...(version !== undefined && { version }) },
     ...(hypervisorVersion !== undefined && { hypervisorVersion }),
     agent,
-    guests: {
-      total: known.length,
-      running: known.filter(({ domain }) => domain && isRunning(domain)).length,
-      agentConnected: known.filter(({ health }) => health.state === 'answers').length,
-    },
+    guests: registry.count(),
     lease,
     conditions,
   };

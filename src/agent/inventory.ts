@@ -4,14 +4,11 @@ import type { Domain, Hypervisor, HypervisorEvent } from '../guest/hypervisor.ts
 import type { Cluster } from '../kube/cluster.ts';
 import { isAlreadyExists, isNotFound } from '../kube/errors.ts';
 import type { Logger } from '../observability/log.ts';
-import { AgentError } from '../qga/errors.ts';
 import type { Clock } from '../seams/clock.ts';
-import type { Random } from '../seams/random.ts';
 import { type DomainMetadata, parseDomainMetadata } from './domain-metadata.ts';
-import { readGuestFacts } from './guest-facts.ts';
 import { guestNames } from './guest-name.ts';
 import type { GuestRegistry, LiveGuest } from './guest-registry.ts';
-import { guestStatus, isRunning } from './guest-status.ts';
+import { canAnswer, guestStatus, isRunning } from './guest-status.ts';
 
 export interface InventoryOptions {
   cluster: Cluster;
@@ -22,17 +19,13 @@ export interface InventoryOptions {
   /** The Guest that carries this domain UUID among those of this node, as last seen. */
   guestOf(uuid: string): Guest | undefined;
   /** Asks for another look at a domain. */
-  lookAgain(uuid: string, afterMs: number): void;
+  lookAgain(uuid: string): void;
+  /** Asks the guest about itself; what it tells comes with another look. */
+  askGuest(uuid: string): void;
   clock: Clock;
-  random: Random;
   logger: Logger;
 }
 
-/** A guest gets its addresses after its agent starts: once more soon after, then slowly, for what no event tells. */
-const factsSoonMs = 20_000;
-const factsSlowlyMs = 15 * 60_000;
-/** A silent agent costs a lane for seconds: it is asked at this pace. */
-const silentRetryMs = 30_000;
 /** A Guest of the same domain on another node: it may still come here. */
 const elsewhereRetryMs = 60_000;
 
@@ -42,8 +35,6 @@ const elsewhereRetryMs = 60_000;
  */
 export class Inventory {
   readonly #options: InventoryOptions;
-  /** When each guest's facts are to be read anew, on the monotonic clock. */
-  readonly #factsDue = new Map<string, number>();
 
   constructor(options: InventoryOptions) {
     this.#options = options;
@@ -57,7 +48,7 @@ export class Inventory {
     if (event.type === 'agent' || event.event === 'started' || event.event === 'stopped') {
       registry.get(event.uuid).health = { state: 'unknown' };
     }
-    lookAgain(event.uuid, 0);
+    lookAgain(event.uuid);
   }
 
   /** Every domain of the host, and every Guest this node is said to run: for after a connection was lost (C20). */
@@ -67,55 +58,25 @@ export class Inventory {
     const known = knownGuests
       .map((guest) => guest.metadata.labels?.[domainUuidLabel])
       .filter((uuid) => uuid !== undefined);
-    for (const uuid of new Set([...here.map((domain) => domain.uuid), ...known])) lookAgain(uuid, 0);
+    for (const uuid of new Set([...here.map((domain) => domain.uuid), ...known])) lookAgain(uuid);
   }
 
+  /** Looks at one domain as libvirt has it, and at what its guest told last. Never waits for a guest. */
   async reconcile(uuid: string, signal: AbortSignal): Promise<{ requeueAfterMs?: number }> {
-    const { hypervisor, registry, guestOf } = this.#options;
+    const { hypervisor, registry, guestOf, askGuest } = this.#options;
     const domain = await hypervisor.domain(uuid, signal);
     if (!domain) {
-      this.#factsDue.delete(uuid);
-      registry.forget(uuid);
+      registry.gone(uuid);
       await this.#remove(guestOf(uuid), signal);
       return {};
     }
     const live = registry.get(uuid);
     live.domain = domain;
-    const canAnswer = isRunning(domain) && domain.agentChannel === 'connected';
-    if (!canAnswer) {
-      live.health = { state: 'unknown' };
-      this.#factsDue.delete(uuid);
-    }
-    // First what libvirt says, which is there at once; then what the guest takes its time to tell.
-    if (live.health.state === 'unknown') registry.changed(uuid);
-    const requeueAfterMs = canAnswer ? await this.#askGuest(live, signal) : undefined;
-    const elsewhere = await this.#write(live, domain, signal);
-    if (elsewhere) return { requeueAfterMs: elsewhereRetryMs };
-    return requeueAfterMs === undefined ? {} : { requeueAfterMs };
-  }
-
-  /** Reads the guest's facts if they are due; returns when they are due next. */
-  async #askGuest(live: LiveGuest, signal: AbortSignal): Promise<number> {
-    const { clock, random, registry } = this.#options;
-    const { uuid } = live.agent;
-    const due = this.#factsDue.get(uuid);
-    const now = clock.monotonic();
-    if (live.health.state === 'answers' && due !== undefined && now < due) return due - now;
-    const first = live.health.state !== 'answers';
-    try {
-      const facts = await readGuestFacts(live.agent, signal);
-      if (!facts) return silentRetryMs;
-      live.health = { state: 'answers', facts };
-    } catch (error) {
-      if (!(error instanceof AgentError)) throw error;
-      live.health = { state: 'silent', message: error.message };
-      registry.changed(uuid);
-      return silentRetryMs;
-    }
+    if (!canAnswer(domain)) live.health = { state: 'unknown' };
+    else if (live.health.state === 'unknown') askGuest(uuid);
     registry.changed(uuid);
-    const pause = first ? factsSoonMs : factsSlowlyMs * (0.9 + 0.2 * random.next());
-    this.#factsDue.set(uuid, clock.monotonic() + pause);
-    return pause;
+    const elsewhere = await this.#write(live, domain, signal);
+    return elsewhere ? { requeueAfterMs: elsewhereRetryMs } : {};
   }
 
   /** Writes the Guest if it is not what it should be; true when the domain's Guest belongs to another node. */
@@ -124,9 +85,8 @@ export class Inventory {
     const metadata = this.#metadataOf(domain);
     const namespace = metadata.namespace ?? this.#options.defaultNamespace;
     const known = this.#options.guestOf(domain.uuid);
-    if (known && known.metadata.namespace !== namespace) await this.#remove(known, signal);
-    const guest =
-      known?.metadata.namespace === namespace ? known : await this.#findOrCreate(domain, namespace, metadata, signal);
+    const moved = known !== undefined && known.metadata.namespace !== namespace;
+    const guest = known && !moved ? known : await this.#findOrCreate(domain, namespace, metadata, signal);
     if (!guest) return true;
 
     const labelled = await this.#withLabels(guest, metadata.labels, signal);
@@ -134,6 +94,7 @@ export class Inventory {
     if (!isDeepStrictEqual(labelled.status, status)) {
       await cluster.replaceStatus(guests, { ...labelled, status }, { signal });
     }
+    if (moved) await this.#remove(known, signal);
     return false;
   }
 
@@ -200,8 +161,10 @@ export class Inventory {
   async #remove(guest: Guest | undefined, signal: AbortSignal): Promise<void> {
     const { cluster, node } = this.#options;
     if (!guest || guest.status?.node !== node) return;
+    const { uid, resourceVersion } = guest.metadata;
     try {
-      await cluster.delete(guests, guest.metadata, { uid: guest.metadata.uid, signal });
+      // As it was seen: another node may just have taken it.
+      await cluster.delete(guests, guest.metadata, { uid, resourceVersion, signal });
     } catch (error) {
       if (!isNotFound(error)) throw error;
     }

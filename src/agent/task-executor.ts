@@ -1,8 +1,9 @@
-import { type GuestTask, guestTasks } from '../api/resources.ts';
+import { type Guest, type GuestTask, guestTasks } from '../api/resources.ts';
 import type { GuestTaskStatus } from '../api/schema/guest-task.ts';
 import { type ExecEnd, runExec } from '../guest/exec-run.ts';
 import type { Journal } from '../guest/journal.ts';
 import type { Cluster } from '../kube/cluster.ts';
+import { keyOf, type ObjectKey } from '../kube/objects.ts';
 import type { Logger } from '../observability/log.ts';
 import { type Clock, timestamp } from '../seams/clock.ts';
 import { outcomeOfEnd } from './exec-outcome.ts';
@@ -15,6 +16,8 @@ export interface TaskExecutorOptions {
   cluster: Cluster;
   journal: Journal<TaskOutcome>;
   registry: GuestRegistry;
+  /** The Guest of that name, if this node runs it. */
+  guestOf(key: ObjectKey): Guest | undefined;
   node: string;
   /** This process. */
   instance: string;
@@ -47,6 +50,8 @@ class TaskDeleted extends Error {}
 export class TaskExecutor {
   readonly #options: TaskExecutorOptions;
   readonly #runs = new Map<string, { abort: AbortController; done: Promise<void> }>();
+  /** Tasks that wait a while after a try that came to nothing, until when on the monotonic clock. */
+  readonly #paused = new Map<string, number>();
 
   constructor(options: TaskExecutorOptions) {
     this.#options = options;
@@ -54,15 +59,20 @@ export class TaskExecutor {
 
   /** Does what is next for one task, as last seen; returns when to look again at the latest. */
   async reconcile(task: GuestTask): Promise<{ requeueAfterMs?: number }> {
-    const { journal, registry, clock, node } = this.#options;
+    const { journal, registry, clock, node, guestOf } = this.#options;
     const uid = uidOf(task);
     if (this.#runs.has(uid) || task.spec.guestUID === undefined || task.spec.nodeName !== node) return {};
+    const pausedMs = this.#pauseLeft(uid);
+    if (pausedMs > 0) return { requeueAfterMs: pausedMs };
     const guest = registry.get(task.spec.guestUID);
+    // The domains of this host have not been listed yet: soon they are.
+    if (guest.domain === undefined && registry.connected && guestOf(guestKeyOf(task))) return {};
+    const obstacle = obstacleOf(task, guestOf(guestKeyOf(task)), guest, registry.connected);
     const decision = decideTask({
       task,
       entry: journal.get(uid),
       journalId: journal.id,
-      guest: { obstacle: obstacleOf(guest, task.spec.guestName), full: guest.running.size >= runsPerGuest },
+      guest: { obstacle, full: guest.running.size >= runsPerGuest },
       now: clock.now(),
     });
     switch (decision.do) {
@@ -99,8 +109,16 @@ export class TaskExecutor {
   /** The task's object is gone: nobody waits for it any more. What runs in the guest goes on. */
   deleted(task: GuestTask): void {
     const uid = uidOf(task);
+    this.#paused.delete(uid);
     this.#runs.get(uid)?.abort.abort(new TaskDeleted());
     if (!this.#runs.has(uid)) this.#inBackground(this.#options.journal.forget(uid), uid);
+  }
+
+  /** Tasks whose objects went while no agent looked leave nothing behind. `uids`: those that there are. */
+  async forgetAllBut(uids: ReadonlySet<string>): Promise<void> {
+    const { journal } = this.#options;
+    const gone = [...journal.tasks()].filter((uid) => !uids.has(uid) && !this.#runs.has(uid));
+    await Promise.all(gone.map((uid) => journal.forget(uid)));
   }
 
   /** Resolves when nothing is under way any more; abort the signal first. */
@@ -189,8 +207,20 @@ export class TaskExecutor {
 
   /** Nothing was sent: the claim stays, the intent goes, and the task is looked at anew. */
   async #putBack(task: GuestTask): Promise<void> {
+    this.#pause(task);
     await this.#options.journal.forget(uidOf(task));
+  }
+
+  /** Whatever wakes the task meanwhile, it waits. */
+  #pause(task: GuestTask): void {
+    this.#paused.set(uidOf(task), this.#options.clock.monotonic() + retryMs);
     this.#options.lookAgain(task, retryMs);
+  }
+
+  #pauseLeft(uid: string): number {
+    const leftMs = (this.#paused.get(uid) ?? 0) - this.#options.clock.monotonic();
+    if (leftMs <= 0) this.#paused.delete(uid);
+    return leftMs;
   }
 
   async #deliver(task: GuestTask, outcome: TaskOutcome, signal: AbortSignal): Promise<void> {
@@ -269,7 +299,7 @@ export class TaskExecutor {
       return;
     }
     logger.error({ err: error, task: uid }, 'a task could not be carried on: trying again');
-    if (task && !isTaskOver(task)) this.#options.lookAgain(task, retryMs);
+    if (task && !isTaskOver(task)) this.#pause(task);
   }
 
   #inBackground(work: Promise<void>, uid: string): void {
@@ -277,6 +307,10 @@ export class TaskExecutor {
       this.#options.logger.error({ err: error, task: uid }, 'the journal could not be written'),
     );
   }
+}
+
+function guestKeyOf({ metadata, spec }: GuestTask): ObjectKey {
+  return keyOf({ namespace: metadata.namespace, name: spec.guestName });
 }
 
 function uidOf(task: GuestTask): string {

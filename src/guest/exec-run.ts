@@ -24,7 +24,7 @@ export interface ExecRun {
 export type ExecEnd =
   | { kind: 'ended'; report: Extract<SpoolReport, { state: 'done' }> }
   /** Nobody can say how it ended, or whether it ran. */
-  | { kind: 'unknown'; reason: 'GuestRebooted' | 'LauncherLost' | 'OutcomeUnknown'; message: string; bootId?: string }
+  | { kind: 'unknown'; reason: 'GuestRebooted' | 'GuestStopped' | 'LauncherLost' | 'OutcomeUnknown'; message: string }
   /** Nothing was started, and nothing will be by this run. */
   | { kind: 'notStarted'; error: AgentError }
   | { kind: 'noSpool' };
@@ -34,6 +34,8 @@ const pollGrowth = 1.6;
 const longestPollMs = 1000;
 const firstLookMs = 200;
 const longestLookMs = 10_000;
+/** A frozen guest refuses for ten minutes at most; what refuses for longer was switched off. */
+const longestRefusalMs = 15 * 60_000;
 
 /**
  * Starts a command in a guest at most once and waits for its end, through lost answers, restarts of the guest's agent
@@ -42,22 +44,49 @@ const longestLookMs = 10_000;
 export async function runExec(agent: GuestAgent, run: ExecRun, clock: Clock, signal: AbortSignal): Promise<ExecEnd> {
   let bootId = run.sentBefore ? run.sentBefore.bootId : run.bootId;
   let start: SpoolRequest['start'] = run.sentBefore ? onlyIfBootIs(bootId) : 'always';
-  let lookMs = firstLookMs;
-  for (; ; lookMs = Math.min(lookMs * 2, longestLookMs)) {
+  let refusedSince: number | undefined;
+  for (let lookMs = firstLookMs; ; lookMs = Math.min(lookMs * 2, longestLookMs)) {
     try {
       const report = await launch(agent, { ...run, start }, clock, signal);
       const end = endOf(report, bootId);
       if (end) return end;
       start = 'never';
+      refusedSince = undefined;
       if (report.state === 'running') bootId = report.bootId;
     } catch (error) {
       if (!(error instanceof AgentError)) throw error;
       if (start === 'always' && error.outcome !== 'Unknown') return { kind: 'notStarted', error };
       // From here on the command may have started: only a look at the spool can tell.
       if (start === 'always') start = onlyIfBootIs(bootId);
+      refusedSince = error.outcome === 'Refused' ? (refusedSince ?? clock.monotonic()) : undefined;
+      const end = await endWithoutALook(agent, error, signal);
+      if (end) return end;
+      if (refusedSince !== undefined && clock.monotonic() - refusedSince > longestRefusalMs) {
+        return unknown(
+          'OutcomeUnknown',
+          `the guest's agent no longer lets anybody look how it ended: ${error.message}`,
+        );
+      }
     }
     await clock.sleep(lookMs, signal);
   }
+}
+
+/** The end of a run whose guest is no more, and with it all that could be looked at. */
+async function endWithoutALook(
+  agent: GuestAgent,
+  error: AgentError,
+  signal: AbortSignal,
+): Promise<ExecEnd | undefined> {
+  const gone = error.code === 'NoDomain' || error.code === 'NoChannel';
+  if (!gone && !(error.code === 'NotRunning' && (await agent.isOff(signal)))) return undefined;
+  const message =
+    'the guest was shut off, or its domain removed, before the end of the command was known: it may have run';
+  return unknown('GuestStopped', message);
+}
+
+function unknown(reason: Extract<ExecEnd, { kind: 'unknown' }>['reason'], message: string): ExecEnd {
+  return { kind: 'unknown', reason, message };
 }
 
 function onlyIfBootIs(bootId: string | undefined): SpoolRequest['start'] {
@@ -74,35 +103,23 @@ function endOf(report: SpoolReport, sentInBoot: string | undefined): ExecEnd | u
     case 'nospool':
       return { kind: 'noSpool' };
     case 'lost':
-      return {
-        kind: 'unknown',
-        reason: 'LauncherLost',
-        message:
-          'the command was started, but what waited for it in the guest was killed before it could record the end',
-        bootId: report.bootId,
-      };
+      return unknown(
+        'LauncherLost',
+        'the command was started, but what waited for it in the guest was killed before it could record the end',
+      );
     case 'rebooted':
-      return rebooted(report.bootId);
+      return unknown('GuestRebooted', rebooted);
     case 'absent':
-      return sentInBoot !== undefined && sentInBoot !== report.bootId
-        ? rebooted(report.bootId)
-        : {
-            kind: 'unknown',
-            reason: 'OutcomeUnknown',
-            message: 'the command was sent, its answer was lost, and the guest keeps no trace of it: it may have run',
-            bootId: report.bootId,
-          };
+      if (sentInBoot !== undefined && sentInBoot !== report.bootId) return unknown('GuestRebooted', rebooted);
+      return unknown(
+        'OutcomeUnknown',
+        'the command was sent, its answer was lost, and the guest keeps no trace of it: it may have run',
+      );
   }
 }
 
-function rebooted(bootId: string): ExecEnd {
-  return {
-    kind: 'unknown',
-    reason: 'GuestRebooted',
-    message: 'the guest was started anew after the command had been sent: it may have run, and how it ended is lost',
-    bootId,
-  };
-}
+const rebooted =
+  'the guest was started anew after the command had been sent: it may have run, and how it ended is lost';
 
 /** Runs the launcher once and waits for what it reports. */
 async function launch(

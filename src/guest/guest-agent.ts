@@ -32,6 +32,12 @@ export class GuestAgent {
     this.uuid = uuid;
   }
 
+  /** Whether the domain is gone or powered off, so that nothing of what ran in it is left; a paused one is not. */
+  async isOff(signal: AbortSignal): Promise<boolean> {
+    const domain = await this.#hypervisor.domain(this.uuid, signal);
+    return domain === undefined || domain.state === 'shutoff' || domain.state === 'crashed';
+  }
+
   /** Sends one command and returns its parsed answer. Throws an AgentError, or the signal's reason while it waited. */
   async call<A, R>(command: Command<A, R>, args: A, options: CallOptions): Promise<R> {
     const { priority, signal, timeoutSeconds = defaultTimeoutSeconds } = options;

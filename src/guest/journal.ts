@@ -58,8 +58,8 @@ export class Journal<Outcome> {
   }
 
   /** The tasks that are not yet over or not yet delivered. */
-  entries(): ReadonlyMap<string, JournalEntry<Outcome>> {
-    return this.#entries;
+  tasks(): IterableIterator<string> {
+    return this.#entries.keys();
   }
 
   /** Resolves when the entry is on the disk. */
@@ -88,7 +88,7 @@ export class Journal<Outcome> {
 
   async #write(): Promise<void> {
     // What is recorded in the same turn shares the first sync.
-    await undefined;
+    await Promise.resolve();
     while (this.#pending.length > 0) {
       const batch = this.#pending;
       this.#pending = [];

@@ -1,4 +1,5 @@
 import type { RequestOptions } from 'node:https';
+import { createSecureContext } from 'node:tls';
 import { KubeConfig } from '@kubernetes/client-node';
 import type { Clock } from '../seams/clock.ts';
 
@@ -29,23 +30,37 @@ export class KubeconfigError extends Error {
 }
 
 const credentialsForMs = 30_000;
+/** What client-node takes when it finds nothing. */
+const lastResort = 'http://localhost:8080';
 
 /**
  * Reads a kubeconfig; without a path `$KUBECONFIG`, `~/.kube/config` or the pod's service account, in this order.
  * Client certificates, tokens, token files and exec plugins are @kubernetes/client-node's business.
  */
 export async function loadEndpoint(path: string | undefined, clock: Clock): Promise<Endpoint> {
-  const config = new KubeConfig();
   try {
-    if (path === undefined) config.loadFromDefault();
-    else config.loadFromFile(path);
+    return await endpointOf(readKubeconfig(path), clock);
   } catch (error) {
+    if (error instanceof KubeconfigError) throw error;
     const problem = error instanceof Error ? error.message : String(error);
-    throw new KubeconfigError(`the kubeconfig ${path ?? '(default)'} can't be read: ${problem}`, { cause: error });
+    throw new KubeconfigError(`the kubeconfig ${path ?? '(default)'} can't be used: ${problem}`, { cause: error });
   }
-  const cluster = config.getCurrentCluster();
-  if (!cluster) throw new KubeconfigError(`the kubeconfig ${path ?? '(default)'} has no current cluster`);
+}
 
+function readKubeconfig(path: string | undefined): KubeConfig {
+  const config = new KubeConfig();
+  if (path !== undefined) config.loadFromFile(path);
+  else config.loadFromDefault();
+  const server = config.getCurrentCluster()?.server;
+  if (path === undefined && server === lastResort) {
+    throw new KubeconfigError('there is no kubeconfig: neither $KUBECONFIG nor ~/.kube/config, and this is no pod');
+  }
+  if (server === undefined) throw new KubeconfigError(`the kubeconfig ${path ?? '(default)'} has no current cluster`);
+  if (!URL.canParse(server)) throw new KubeconfigError(`the kubeconfig's server is no URL: ${server}`);
+  return config;
+}
+
+async function endpointOf(config: KubeConfig, clock: Clock): Promise<Endpoint> {
   const credentials = async () => {
     const options: RequestOptions = {};
     await config.applyToHTTPSOptions(options);
@@ -58,8 +73,11 @@ export async function loadEndpoint(path: string | undefined, clock: Clock): Prom
 
   let headers: Record<string, string> = {};
   let freshUntil = Number.NEGATIVE_INFINITY;
+  // Said now, in a sentence: undici would say it at the first request, and call it a lost connection.
+  createSecureContext(tls);
+
   return {
-    server: cluster.server.replace(/\/+$/, ''),
+    server: (config.getCurrentCluster()?.server ?? '').replace(/\/+$/, ''),
     tls,
     namespace: config.getContextObject(config.getCurrentContext())?.namespace ?? 'default',
     async authorize() {

@@ -14,6 +14,7 @@ import { ApiError, apiErrorOf, isExpired } from './errors.ts';
 import type { KubeObject, ObjectRef, Resource } from './objects.ts';
 import { query, resourcePath, selectors } from './resource-path.ts';
 import { parseWatch } from './watch-stream.ts';
+import { within } from './within.ts';
 
 export interface HttpClusterOptions {
   endpoint: Endpoint;
@@ -175,18 +176,15 @@ export class HttpCluster implements Cluster {
 
   async #call<R>(request: Request): Promise<R> {
     const { signal, method, path } = request;
-    const timeout = AbortSignal.timeout(this.#timeoutMs);
+    const late = () => new ApiError(0, 'Timeout', `${method} ${path} took over ${this.#timeoutMs} ms`);
     try {
-      const bounded = signal ? AbortSignal.any([signal, timeout]) : timeout;
-      const response = await this.#send({ ...request, signal: bounded }, this.#calls);
-      if (response.statusCode >= 300) throw await errorOf(response);
-      return trimmed((await response.body.json()) as R & Partial<KubeObject>);
+      return await within(this.#timeoutMs, late, signal, async (bounded) => {
+        const response = await this.#send({ ...request, signal: bounded }, this.#calls);
+        if (response.statusCode >= 300) throw await errorOf(response);
+        return trimmed((await response.body.json()) as R & Partial<KubeObject>);
+      });
     } catch (error) {
       signal?.throwIfAborted();
-      if (timeout.aborted)
-        throw new ApiError(0, 'Timeout', `${method} ${path} took over ${this.#timeoutMs} ms`, undefined, {
-          cause: error,
-        });
       throw transportError(error, `${method} ${path}`);
     }
   }
@@ -233,13 +231,19 @@ async function errorOf({ statusCode, headers, body }: Dispatcher.ResponseData): 
 
 function transportError(error: unknown, what: string): ApiError {
   if (error instanceof ApiError) return error;
-  const problem = error instanceof Error ? error.message : String(error);
   const { code } = (error ?? {}) as { code?: string };
+  const problem = problemOf(error);
   if (error instanceof undiciErrors.ConnectTimeoutError || (code !== undefined && neverSent.has(code))) {
     return new ApiError(0, 'Unreachable', `the API server can't be reached: ${problem}`, undefined, { cause: error });
   }
   const late = error instanceof undiciErrors.HeadersTimeoutError || error instanceof undiciErrors.BodyTimeoutError;
   return new ApiError(0, late ? 'Timeout' : 'ConnectionLost', `${what}: ${problem}`, undefined, { cause: error });
+}
+
+/** What was tried over several addresses has no message of its own. */
+function problemOf(error: unknown): string {
+  if (error instanceof AggregateError) return error.errors.map(problemOf).join(', ');
+  return error instanceof Error ? error.message : String(error);
 }
 
 const neverSent = new Set([

@@ -75,7 +75,8 @@ export class LeaderElector {
     for (;;) {
       await clock.sleep(retryMs, signal).catch(() => {});
       if (signal.aborted) return;
-      const renewed = leftMs() > 0 && (await this.#try(leftMs(), signal));
+      // Half of the deadline: one dead connection leaves time for another.
+      const renewed = leftMs() > 0 && (await this.#try(Math.min(leftMs(), renewDeadlineMs / 2), signal));
       if (signal.aborted) return;
       if (!renewed && (this.#heldByAnother() || leftMs() <= 0)) {
         lost.abort(new LeadershipLostError('the leader Lease was lost'));

@@ -3,7 +3,7 @@ import type { GuestExecJobStatus, GuestResult } from '../api/schema/guest-exec-j
 import { isTrue } from '../kube/conditions.ts';
 import { timestamp } from '../seams/clock.ts';
 import { endOfJob, isOver, type JobEnd, jobStatus } from './exec-job-status.ts';
-import { guestResultOf, inlineOutputBytes } from './guest-result.ts';
+import { guestResultOf } from './guest-result.ts';
 import { describeTarget } from './job-target.ts';
 import { obstacle } from './reachability.ts';
 import { taskFor } from './task-template.ts';
@@ -57,7 +57,7 @@ export function planExecJob({ job, guests, tasks, hostExists, now }: Observed): 
   const deadlines = deadlinesOf(job, startTime);
   const over = deadlines.active !== undefined && now >= deadlines.active;
 
-  const results = tasks.map((task) => guestResultOf(task, inlineOutputBytes(Math.max(guests.length, tasks.length))));
+  const results = tasks.map(guestResultOf);
   const taken = new Set(tasks.map((task) => task.spec.guestUID));
   const create: GuestTask[] = [];
   // What runs on a host that has fallen silent takes nobody's place.
@@ -91,8 +91,8 @@ export function planExecJob({ job, guests, tasks, hostExists, now }: Observed): 
   if (deadlines.active !== undefined) instants.push(deadlines.active + graceMs);
   return {
     create,
-    giveUp: tasks.map((task) => givenUp(task, hostExists, now)).filter((each) => each !== undefined),
-    status: jobStatus(job, settled, { now, startTime, suspended, ended, waitsUntil: deadlines.starting }),
+    giveUp: tasks.map((task) => fateOfTask(task, hostExists, now)).filter((each) => each !== undefined),
+    status: jobStatus(job, settled, tasks, { now, startTime, suspended, ended, waitsUntil: deadlines.starting }),
     ...(ended && { ended }),
     lookAgainMs: ended ? ttlMs(job) : nextLook(now, instants),
   };
@@ -197,8 +197,9 @@ function missingGuest(job: GuestExecJob, givenUp: boolean): GuestResult {
   };
 }
 
-function givenUp(task: GuestTask, hostExists: (node: string) => boolean, now: number): GivenUp | undefined {
-  if (isOver(guestResultOf(task, 0))) return undefined;
+/** Undefined while its agent may still end it. */
+function fateOfTask(task: GuestTask, hostExists: (node: string) => boolean, now: number): GivenUp | undefined {
+  if (isOver(guestResultOf(task))) return undefined;
   const node = task.spec.nodeName ?? '';
   if (task.status?.claim && !hostExists(node)) {
     const message = `host ${node} is gone, its GuestHost was deleted: nobody can tell how the command ended, or whether it ran`;

@@ -1,9 +1,9 @@
-import type { GuestExecJob } from '../api/resources.ts';
+import type { GuestExecJob, GuestTask } from '../api/resources.ts';
 import type { Condition } from '../api/schema/common.ts';
 import type { GuestExecJobStatus, GuestResult } from '../api/schema/guest-exec-job.ts';
 import { setCondition } from '../kube/conditions.ts';
 import { timestamp } from '../seams/clock.ts';
-import { inlineGuests } from './guest-result.ts';
+import { inlineGuests, inlineOutputBytes, withOutput } from './guest-result.ts';
 import { describeTarget } from './job-target.ts';
 
 /** How a job ended. */
@@ -55,7 +55,12 @@ export interface StatusInput {
 }
 
 /** A job's status, from how each guest fares. */
-export function jobStatus(job: GuestExecJob, results: readonly GuestResult[], input: StatusInput): GuestExecJobStatus {
+export function jobStatus(
+  job: GuestExecJob,
+  results: readonly GuestResult[],
+  tasks: readonly GuestTask[],
+  input: StatusInput,
+): GuestExecJobStatus {
   const { now, startTime, suspended, ended } = input;
   const count = (test: (result: GuestResult) => boolean) => results.filter(test).length;
   const succeeded = count(({ phase }) => phase === 'Succeeded');
@@ -72,9 +77,20 @@ export function jobStatus(job: GuestExecJob, results: readonly GuestResult[], in
     succeeded,
     failed: count(({ phase }) => phase === 'Failed' || phase === 'Skipped'),
     unknown: count(({ phase }) => phase === 'Unknown'),
-    guests: results.toSorted(worstFirst).slice(0, inlineGuests),
+    guests: listed(results, tasks),
     conditions: jobConditions(job, results, input),
   };
+}
+
+/** The guests that a status lists, worst first, with as much of their output as there is room for. */
+function listed(results: readonly GuestResult[], tasks: readonly GuestTask[]): GuestResult[] {
+  const worst = results.toSorted(worstFirst).slice(0, inlineGuests);
+  const named = new Set(worst.map(({ taskName }) => taskName));
+  const shown = new Map(
+    tasks.filter(({ metadata }) => named.has(metadata.name)).map((task) => [task.metadata.name, task]),
+  );
+  const bytes = inlineOutputBytes(results.length);
+  return worst.map((result) => withOutput(result, shown.get(result.taskName ?? ''), bytes));
 }
 
 /** A task has been made: from then on an agent may start it at any moment. */

@@ -11,12 +11,9 @@ export function inlineOutputBytes(guests: number): number {
   return Math.min(mostBytes, Math.floor(inlineBudgetBytes / (2 * Math.min(Math.max(1, guests), inlineGuests))));
 }
 
-/** A task as its job's status shows it. */
-export function guestResultOf(task: GuestTask, outputBytes: number): GuestResult {
-  const { spec, status = {}, metadata } = task;
+/** A task as its job's status shows it, less what the command printed. */
+export function guestResultOf({ spec, status = {}, metadata }: GuestTask): GuestResult {
   const { exec } = status;
-  const stdout = shortened(exec?.stdout, outputBytes);
-  const stderr = shortened(exec?.stderr, outputBytes);
   return {
     name: spec.guestName,
     ...(spec.nodeName && { node: spec.nodeName }),
@@ -29,6 +26,16 @@ export function guestResultOf(task: GuestTask, outputBytes: number): GuestResult
     taskName: metadata.name,
     ...(exec?.exitCode !== undefined && { exitCode: exec.exitCode }),
     ...(exec?.signal !== undefined && { signal: exec.signal }),
+  };
+}
+
+/** The result with what the command printed, at most `bytes` of each stream. */
+export function withOutput(result: GuestResult, task: GuestTask | undefined, bytes: number): GuestResult {
+  const { exec } = task?.status ?? {};
+  const stdout = shortened(exec?.stdout, bytes);
+  const stderr = shortened(exec?.stderr, bytes);
+  return {
+    ...result,
     ...(stdout.text && { stdout: stdout.text }),
     ...(stderr.text && { stderr: stderr.text }),
     ...((exec?.truncated || stdout.cut || stderr.cut) && { truncated: true }),

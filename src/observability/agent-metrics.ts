@@ -4,7 +4,8 @@ import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 export interface AgentMetrics {
   taskEnded(phase: string, reason: string, seconds: number): void;
   hypervisorConnected(connected: boolean): void;
-  guests(total: number, answering: number): void;
+  /** Counts the guests whenever Prometheus asks. */
+  observeGuests(count: () => { total: number; agentConnected: number }): void;
 }
 
 export function createAgentMetrics(registry: Registry): AgentMetrics {
@@ -27,17 +28,25 @@ export function createAgentMetrics(registry: Registry): AgentMetrics {
     help: '1 while libvirt can be reached.',
     registers,
   });
-  const known = new Gauge({ name: 'qga_guests', help: 'Domains of this host.', registers });
-  const answering = new Gauge({ name: 'qga_guests_answering', help: 'Domains whose guest agent answers.', registers });
   return {
     taskEnded(phase, reason, seconds) {
       tasks.inc({ phase, reason });
       duration.observe({ phase }, seconds);
     },
     hypervisorConnected: (yes) => connected.set(yes ? 1 : 0),
-    guests(total, answer) {
-      known.set(total);
-      answering.set(answer);
+    observeGuests(count) {
+      const guests: Gauge = new Gauge({
+        name: 'qga_guests',
+        help: 'Domains of this host, by whether their guest agent answers.',
+        labelNames: ['agent'],
+        registers: [],
+        collect() {
+          const { total, agentConnected } = count();
+          guests.set({ agent: 'answers' }, agentConnected);
+          guests.set({ agent: 'silent' }, total - agentConnected);
+        },
+      });
+      registry.registerMetric(guests);
     },
   };
 }

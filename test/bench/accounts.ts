@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { TestGuest } from '../harness/hypervisor/guest.ts';
 import type { AuditLog } from './audit-log.ts';
+import { cpuMs } from './process-usage.ts';
 import { fleet, type Stage } from './stage.ts';
 
 export const quietSeconds = 60;
@@ -29,6 +30,8 @@ export interface QuietMinute {
   requests: Map<string, number>;
   /** Bytes that all guests' agents read: any call at all is some. */
   agentBytes: number;
+  /** CPU milliseconds of manager and agent together. */
+  cpuMs: number;
 }
 
 /** What happens in a minute in which nothing happens, long enough after the last change. */
@@ -37,10 +40,12 @@ export async function watchQuietMinute(stage: Stage, audit: AuditLog, signal: Ab
   await delay(settleMs, undefined, { signal });
   const mark = audit.mark();
   const before = await bytesReadByAgents(stage.guests);
+  const cpuBefore = cpuMs(stage.manager.pid, stage.agent.pid);
   await delay(quietSeconds * 1000, undefined, { signal });
   return {
     requests: audit.requestsSince(mark, userAgent),
     agentBytes: (await bytesReadByAgents(stage.guests)) - before,
+    cpuMs: cpuMs(stage.manager.pid, stage.agent.pid) - cpuBefore,
   };
 }
 

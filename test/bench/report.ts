@@ -104,7 +104,7 @@ function memoryRows({ memory: { idle, loaded } }: Measured): Row[] {
   return [{ ...row('agent'), aim: '< 120 MB', met: loaded.agent.peak * 1.048576 < 120 }, row('manager')];
 }
 
-function quietRows({ quiet: { requests, agentBytes } }: Measured): Row[] {
+function quietRows({ quiet: { requests, agentBytes, cpuMs } }: Measured): Row[] {
   const others = [...requests].filter(([what]) => !what.includes('leases') && !what.startsWith('watch '));
   return [
     {
@@ -119,6 +119,7 @@ function quietRows({ quiet: { requests, agentBytes } }: Measured): Row[] {
       aim: 'no call at all',
       met: agentBytes === 0,
     },
+    { what: '(e) CPU of agent and manager meanwhile', operator: milliseconds(cpuMs) },
   ];
 }
 

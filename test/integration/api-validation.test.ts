@@ -24,6 +24,11 @@ describe('a GuestExecJob', () => {
       { ...good, exec: { command: ['x'], env: [{ name: '1A', value: '' }] } },
       'starts with no digit',
     ],
+    [
+      'more arguments than one agent command carries',
+      { ...good, exec: { command: Array(3).fill('x'.repeat(60_000)) as string[] } },
+      '128 KiB together',
+    ],
     ['negative parallelism', { ...good, parallelism: -1 }, 'greater than or equal to 1'],
     ['parallelism of zero', { ...good, parallelism: 0 }, 'greater than or equal to 1'],
     [

@@ -23,33 +23,41 @@ const envVar = z.object({
 });
 
 /** What to run in a guest. */
-export const exec = z.object({
-  command: z
-    .array(z.string().max(65536).meta(noNul('an argument')))
-    .min(1)
-    .max(256)
-    .meta({ 'x-kubernetes-list-type': 'atomic' })
-    .meta(
-      rules({
-        rule: "size(self) == 0 || self[0] != ''",
-        message: 'command[0] names the program: it must not be empty',
-      }),
-    )
-    .describe(
-      'The program and its arguments, run without a shell of its own: for pipes and variables use ["/bin/sh", "-c", "…"]. A program without a slash is looked up in the guest\'s PATH.',
-    ),
-  env: z
-    .array(envVar)
-    .max(128)
-    .optional()
-    .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['name'] })
-    .describe("Added to the environment of the guest's agent."),
-  stdin: z
-    .string()
-    .max(262144)
-    .optional()
-    .describe('Text the command reads on its standard input. Without it the input is empty.'),
-});
+export const exec = z
+  .object({
+    command: z
+      .array(z.string().max(65536).meta(noNul('an argument')))
+      .min(1)
+      .max(256)
+      .meta({ 'x-kubernetes-list-type': 'atomic' })
+      .meta(
+        rules({
+          rule: "size(self) == 0 || self[0] != ''",
+          message: 'command[0] names the program: it must not be empty',
+        }),
+      )
+      .describe(
+        'The program and its arguments, run without a shell of its own: for pipes and variables use ["/bin/sh", "-c", "…"]. A program without a slash is looked up in the guest\'s PATH.',
+      ),
+    env: z
+      .array(envVar)
+      .max(128)
+      .optional()
+      .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['name'] })
+      .describe("Added to the environment of the guest's agent."),
+    stdin: z
+      .string()
+      .max(262144)
+      .optional()
+      .describe('Text the command reads on its standard input. Without it the input is empty.'),
+  })
+  .meta(
+    // All of it travels in one agent command, quoted and in base64, and libvirt takes 4 MiB (C4).
+    rules({
+      rule: 'self.command.map(a, size(a)).sum() + (has(self.env) ? self.env.map(e, size(e.value)).sum() : 0) <= 131072',
+      message: 'command and env are too large: 128 KiB together at most',
+    }),
+  );
 
 export type Exec = z.infer<typeof exec>;
 

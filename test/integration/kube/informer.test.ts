@@ -148,6 +148,9 @@ describe('an informer', () => {
     await cluster.delete(configMaps, { namespace, name: 'object-0' });
     await cluster.create(configMaps, configMap(namespace, 'object-5'));
     await compactHistory();
+    // What etcd has forgotten the API server may remember, unless it starts anew.
+    await controlPlane.killApiServer('SIGKILL');
+    await controlPlane.startApiServer();
     goOn.resolve();
 
     await expectToCatchUp(following);

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { appendFileSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -17,7 +18,8 @@ it('remembers what was recorded, and its own identity, when it is opened again',
 
   const again = await Journal.open<string>(dir);
   expect(again.id).toBe(journal.id);
-  expect([...again.entries()]).toEqual([['a', { state: 'sending', bootId: 'b1' }]]);
+  expect([...again.tasks()]).toEqual(['a']);
+  expect(again.get('a')).toEqual({ state: 'sending', bootId: 'b1' });
 });
 
 it('drops a last line that a crash cut short', async () => {
@@ -28,9 +30,9 @@ it('drops a last line that a crash cut short', async () => {
 
   const again = await Journal.open<string>(dir);
 
-  expect([...again.entries().keys()]).toEqual(['a']);
+  expect([...again.tasks()]).toEqual(['a']);
   await again.record('c', { state: 'sending' });
-  expect([...(await Journal.open<string>(dir)).entries().keys()]).toEqual(['a', 'c']);
+  expect([...(await Journal.open<string>(dir)).tasks()]).toEqual(['a', 'c']);
 });
 
 it('refuses a file that is damaged in the middle, rather than forget what it did', async () => {
@@ -60,5 +62,28 @@ it('keeps every open entry while it writes the file anew under load', async () =
   }
 
   expect(readFileSync(join(dir, 'journal.jsonl'), 'utf8').split('\n').length).toBeLessThan(9000);
-  expect([...(await Journal.open<string>(dir)).entries().keys()].toSorted()).toEqual(kept.toSorted());
+  expect([...(await Journal.open<string>(dir)).tasks()].toSorted()).toEqual(kept.toSorted());
+});
+
+it('writes again once it can, after a write that failed', () => {
+  const dir = freshDir();
+  const source = join(import.meta.dirname, '../../../src/guest/journal.ts');
+  // A limit on the size of files stands for a full disk: a large entry finds no room, a small one does.
+  const program = `
+    const { Journal } = await import(${JSON.stringify(source)});
+    const journal = await Journal.open(${JSON.stringify(dir)});
+    await journal.record('small', { state: 'sending' });
+    const large = journal.record('large', { state: 'ended', outcome: 'x'.repeat(100_000) });
+    console.log(await large.catch(({ code }) => code));
+    await journal.record('later', { state: 'sending' });
+    await journal.close();`;
+  const command = `trap '' XFSZ; ulimit -f 16; exec "$0" --input-type=module -e "$1"`;
+
+  const { stdout, stderr } = spawnSync('bash', ['-c', command, process.execPath, program], {
+    encoding: 'utf8',
+    timeout: 20_000,
+  });
+
+  expect([stdout, stderr]).toEqual(['EFBIG\n', '']);
+  expect(readFileSync(join(dir, 'journal.jsonl'), 'utf8')).toMatch(/"small".*\n.*"later".*\n$/);
 });

@@ -72,9 +72,22 @@ describe('when reconciling', () => {
     controller.enqueue('a');
     await clock.advance(100);
 
-    expect(tries).toEqual([0, 10, 20]);
+    expect(tries).toEqual([0, 5, 15]);
     expect(results).toEqual(['conflict', 'conflict', 'success']);
     expect(lines).toEqual([]);
+  });
+
+  it('meets nothing but conflicts, as while the cache stands still, tries ever more rarely', async () => {
+    let tries = 0;
+    const controller = start(async () => {
+      tries++;
+      throw new ApiError(409, 'Conflict', 'the object has been modified');
+    });
+
+    controller.enqueue('a');
+    await clock.advance(30_000);
+
+    expect(tries).toBeLessThan(20);
   });
 
   it('asks to come back later, comes back then', async () => {

@@ -163,6 +163,22 @@ describe('when the server can not be reached', () => {
     server = await startScriptedApiServer();
   });
 
+  it('at any of its addresses, says of each what was wrong', async () => {
+    const addresses = [
+      { address: '127.0.0.1', family: 4 },
+      { address: '127.0.0.2', family: 4 },
+    ];
+    const lookup = (_: string, __: unknown, found: (error: null, all: typeof addresses) => void) =>
+      found(null, addresses);
+    await cluster.close();
+    cluster = client({ endpoint: { ...server.endpoint, server: 'http://api.test:1', tls: { lookup } as object } });
+
+    await expect(cluster.get(configMaps, a)).rejects.toMatchObject({
+      reason: 'Unreachable',
+      message: expect.stringMatching(/127\.0\.0\.1:1.*127\.0\.0\.2:1/) as string,
+    });
+  });
+
   it('for want of credentials, nothing was carried out either', async () => {
     const authorize = async () => Promise.reject(new Error('the credential plugin failed'));
     await cluster.close();
