@@ -16,6 +16,8 @@ export interface FactsReaderOptions {
 /** A guest gets its addresses after its agent starts: once more soon after, then slowly, for what no event tells. */
 const soonMs = 20_000;
 const slowlyMs = 15 * 60_000;
+/** No event tells of a thaw. */
+const frozenRetryMs = 5_000;
 /** A silent agent costs a lane for seconds: it is asked at this pace. */
 const silentRetryMs = 30_000;
 
@@ -49,8 +51,8 @@ export class FactsReader {
       const facts = await readGuestFacts(live.agent, signal);
       // An event came in between: what was read may be of a boot that is over.
       if (live.health !== asked) return { requeueAfterMs: 0 };
-      if (!facts) return { requeueAfterMs: silentRetryMs };
-      live.health = { state: 'answers', facts };
+      live.health = facts ? { state: 'answers', facts } : { state: 'frozen' };
+      if (!facts) pauseMs = frozenRetryMs;
     } catch (error) {
       if (!(error instanceof AgentError)) throw error;
       if (live.health !== asked) return { requeueAfterMs: 0 };

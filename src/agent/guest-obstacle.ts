@@ -39,6 +39,11 @@ export function obstacleOf(
         reason: 'AgentNotConnected',
         message: `nothing in guest ${name} holds the agent channel: install and start qemu-guest-agent there`,
       };
+    case 'frozen':
+      return {
+        reason: 'GuestFrozen',
+        message: `the filesystems of guest ${name} are frozen: it is waited for their thaw`,
+      };
     case 'silent':
       return { reason: 'AgentUnresponsive', message: `the agent of guest ${name} does not answer: ${health.message}` };
     case 'answers':

@@ -63,7 +63,7 @@ export class GuestRegistry {
     return {
       total: known.length,
       running: known.filter(({ domain }) => domain && isRunning(domain)).length,
-      agentConnected: known.filter(({ health }) => health.state === 'answers').length,
+      agentConnected: known.filter(({ health }) => health.state === 'answers' || health.state === 'frozen').length,
     };
   }
 

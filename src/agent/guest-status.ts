@@ -9,6 +9,8 @@ import type { GuestFacts } from './guest-facts.ts';
 export type AgentHealth =
   | { state: 'unknown' }
   | { state: 'answers'; facts: GuestFacts }
+  /** It answers, and refuses nearly everything (C21). */
+  | { state: 'frozen' }
   | { state: 'silent'; message: string };
 
 /** A Guest's status, from its domain and its agent. Times are set only where a condition turns. */
@@ -71,6 +73,8 @@ function runningCondition(domain: Domain): Said {
   };
 }
 
+const frozen = "the guest's filesystems are frozen, and nothing can be started there until they are thawed";
+
 function agentCondition(domain: Domain, health: AgentHealth): Said {
   const no = (reason: string, message: string): Said => ({ type: 'AgentConnected', status: 'False', reason, message });
   if (domain.agentChannel === 'absent') {
@@ -89,6 +93,8 @@ function agentCondition(domain: Domain, health: AgentHealth): Said {
   switch (health.state) {
     case 'answers':
       return { type: 'AgentConnected', status: 'True', reason: 'AgentAnswers', message: '' };
+    case 'frozen':
+      return { type: 'AgentConnected', status: 'True', reason: 'GuestFrozen', message: frozen };
     case 'silent':
       return no('AgentUnresponsive', `the guest's agent holds the channel but does not answer: ${health.message}`);
     case 'unknown':

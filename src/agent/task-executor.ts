@@ -31,7 +31,7 @@ export interface TaskExecutorOptions {
 }
 
 /** So many commands at once in one guest; a guest is a small machine, and its agent answers one call at a time. */
-const runsPerGuest = 8;
+const runsPerGuest = 4;
 /** Files of so many delivered runs are removed by one later launcher. */
 const dropAtOnce = 8;
 const retryMs = 1000;
@@ -50,6 +50,8 @@ class TaskDeleted extends Error {}
 export class TaskExecutor {
   readonly #options: TaskExecutorOptions;
   readonly #runs = new Map<string, { abort: AbortController; done: Promise<void> }>();
+  /** Delivered tasks whose end the cache does not show yet: it must not be taken for news. */
+  readonly #delivered = new Set<string>();
   /** Tasks that wait a while after a try that came to nothing, until when on the monotonic clock. */
   readonly #paused = new Map<string, number>();
 
@@ -62,6 +64,10 @@ export class TaskExecutor {
     const { journal, registry, clock, node, guestOf } = this.#options;
     const uid = uidOf(task);
     if (this.#runs.has(uid) || task.spec.guestUID === undefined || task.spec.nodeName !== node) return {};
+    if (this.#delivered.has(uid)) {
+      if (isTaskOver(task)) this.#delivered.delete(uid);
+      return {};
+    }
     const pausedMs = this.#pauseLeft(uid);
     if (pausedMs > 0) return { requeueAfterMs: pausedMs };
     const guest = registry.get(task.spec.guestUID);
@@ -110,6 +116,7 @@ export class TaskExecutor {
   deleted(task: GuestTask): void {
     const uid = uidOf(task);
     this.#paused.delete(uid);
+    this.#delivered.delete(uid);
     this.#runs.get(uid)?.abort.abort(new TaskDeleted());
     if (!this.#runs.has(uid)) this.#inBackground(this.#options.journal.forget(uid), uid);
   }
@@ -226,6 +233,7 @@ export class TaskExecutor {
   async #deliver(task: GuestTask, outcome: TaskOutcome, signal: AbortSignal): Promise<void> {
     const { cluster, journal, clock, logger } = this.#options;
     await deliver(task, outcome, { cluster, journalId: journal.id, clock, logger, signal });
+    this.#delivered.add(uidOf(task));
     this.#inBackground(journal.forget(uidOf(task)), uidOf(task));
   }
 

@@ -24,7 +24,7 @@ export interface ExecJobControllerOptions {
 /** A status is written at most this often while a job goes on; its end is written at once. */
 const statusPaceMs = 1000;
 /** A job that ends sooner than this costs one status write. */
-const firstStatusMs = 300;
+const firstStatusMs = 1000;
 /** Failing guests that get an event of their own. */
 const eventsPerJob = 10;
 

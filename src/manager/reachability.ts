@@ -3,7 +3,7 @@ import { findCondition } from '../kube/conditions.ts';
 
 /** Why nothing can be started in a guest now, in a word and in a sentence. */
 export interface Obstacle {
-  reason: 'GuestSuspended' | 'HostDown' | 'GuestNotRunning' | 'NoAgentChannel' | 'AgentNotConnected';
+  reason: 'GuestSuspended' | 'HostDown' | 'GuestNotRunning' | 'NoAgentChannel' | 'AgentNotConnected' | 'GuestFrozen';
   message: string;
   /** Waiting is of no use: somebody has to change the domain first. */
   permanent?: boolean;
@@ -24,6 +24,9 @@ export function obstacle(guest: Guest): Obstacle | undefined {
     return { reason: 'GuestNotRunning', message: `guest ${name} is ${domain?.state ?? 'not running'}: start it` };
   }
   const agent = findCondition(conditions, 'AgentConnected');
+  if (agent?.status === 'True' && agent.reason === 'GuestFrozen') {
+    return { reason: 'GuestFrozen', message: `guest ${name}: ${agent.message}` };
+  }
   if (agent?.status === 'True') return undefined;
   if (agent?.reason === 'NoAgentChannel') return { reason: 'NoAgentChannel', message: agent.message, permanent: true };
   return {

@@ -174,6 +174,11 @@ describe('a guest whose agent hangs', () => {
     });
 
     expect(ms).toBeLessThan(2000 + quickMs);
+    // The agent carries it out when it goes on (C39): a freeze that timed out owes a thaw.
+    await web.continueAgent();
+    await web.waitForAgent();
+    await hypervisor.fsThaw(web.uuid, { timeoutSeconds: 10 });
+    expect(await web.agent('guest-fsfreeze-status')).toBe('thawed');
   });
 });
 
