@@ -1,4 +1,5 @@
 import { beforeAll, describe, expect, it } from 'vitest';
+import type { GuestTask } from '../../src/api/resources.ts';
 import { sharedCluster, sharedGuest, sharedHypervisor } from '../harness/fixtures.ts';
 import type { TestGuest } from '../harness/hypervisor/guest.ts';
 import { type JobSpec, namespace, useOperator } from './operator-fixture.ts';
@@ -312,4 +313,41 @@ it('binds a task that a person made to the node of its guest', async () => {
     spec: { nodeName: 'exec-node' },
     status: { phase: 'Succeeded', exec: { exitCode: 0, stdout: 'db-1\n' } },
   });
+});
+
+it('does not let a task reach a domain outside its namespace, whatever its maker wrote into it', async () => {
+  const victim = await sharedGuest('web-1');
+  const metadata = { name: 'intruder', namespace: 'qga-system' };
+  const action = { exec: { command: ['touch', '/tmp/intruded'] } };
+  const spec = { guestName: 'web-1', guestUID: victim.uuid, nodeName: 'exec-node', action };
+
+  await sharedCluster().apply({ apiVersion: 'qga.dev/v1alpha1', kind: 'GuestTask', metadata, spec });
+
+  const reason = () =>
+    sharedCluster()
+      .get<GuestTask>('guesttask', 'intruder', 'qga-system')
+      .then(({ status }) => status?.reason);
+  await expect.poll(reason, { timeout: 10_000 }).toBe('GuestNotFound');
+  expect((await victim.sh('ls /tmp/intruded')).exitCode).not.toBe(0);
+  await sharedCluster().kubectl('delete', 'guesttask', 'intruder', '-n', 'qga-system');
+});
+
+it('lets neither a hung guest nor a flooding one slow the others', async () => {
+  const [hung, flooding] = [await sharedGuest('web-1'), await sharedGuest('db-1')];
+  await hung.stopAgent();
+  const waiting: string[] = [];
+  for (let job = 0; job < 6; job++) waiting.push(await operator.create(web1('true')));
+  const flood = await operator.create({
+    target: { guestName: flooding.name },
+    exec: { command: ['seq', '1', '300000'] },
+  });
+
+  for (let job = 0; job < 5; job++) {
+    const name = await operator.create({ target: { guestName: 'web-2' }, exec: { command: ['true'] } });
+    expect((await operator.ended(name, 5000)).status?.phase).toBe('Complete');
+  }
+
+  await hung.continueAgent();
+  expect((await operator.ended(flood)).status?.phase).toBe('Complete');
+  for (const name of waiting) expect((await operator.ended(name)).status?.phase).toBe('Complete');
 });

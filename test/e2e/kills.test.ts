@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import type { GuestExecJob } from '../../src/api/resources.ts';
 import { sharedGuest, sharedHypervisor } from '../harness/fixtures.ts';
+import type { TestGuest } from '../harness/hypervisor/guest.ts';
 import { type JobSpec, useOperator } from './operator-fixture.ts';
 
 const operator = useOperator('kill-node');
@@ -102,21 +103,26 @@ it('gets the result of a run though the agent in the guest was killed in its mid
   expect(await linesOf('qemu-ga')).toBe(1);
 });
 
-it('does not know the outcome of a run in whose midst the guest was rebooted, and does not run it again', async () => {
-  const guest = await sharedGuest('db-1');
-  const spec = oneLine('reboot', 60);
-  const name = await operator.create({ ...spec, target: { guestName: 'db-1' } });
-  await operator.until(name, ({ status }) => status?.active === 1);
-  await delay(1000);
+it.each([
+  ['rebooted', /^GuestRebooted$/, (guest: TestGuest) => guest.reboot()],
+  // Whichever is seen first: that it is off, or that it is another boot.
+  ['cut off and started', /^Guest(Stopped|Rebooted)$/, (guest: TestGuest) => guest.destroy().then(() => guest.start())],
+] as const)(
+  'does not know the outcome of a run in whose midst the guest was %s, and does not run it again',
+  async (how, reason, happen) => {
+    const guest = await sharedGuest('db-1');
+    const spec = oneLine(how.replaceAll(' ', '-'), 60);
+    const name = await operator.create({ ...spec, target: { guestName: 'db-1' } });
+    await operator.until(name, ({ status }) => status?.active === 1);
+    await delay(1000);
 
-  await guest.destroy();
-  await guest.start();
+    await happen(guest);
 
-  const { status } = await operator.ended(name, 90_000);
-  expect(status).toMatchObject({
-    phase: 'Failed',
-    unknown: 1,
-    guests: [{ phase: 'Unknown', reason: 'GuestRebooted' }],
-  });
-  expect((await guest.sh('cat /tmp/runs || true')).stdout).toBe('');
-});
+    const { status } = await operator.ended(name, 90_000);
+    expect(status).toMatchObject({ phase: 'Failed', unknown: 1, guests: [{ phase: 'Unknown' }] });
+    expect(status?.guests?.[0]?.reason).toMatch(reason);
+    await guest.waitForAgent();
+    await delay(1000);
+    expect((await guest.sh('cat /tmp/runs || true')).stdout).toBe('');
+  },
+);
