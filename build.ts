@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs';
 import { build, type Plugin } from 'esbuild';
 
 /**
@@ -10,17 +11,21 @@ const shakeKubernetesClient: Plugin = {
     onResolve({ filter: /.*/ }, async ({ path, importer, kind, resolveDir, pluginData }) => {
       const concerned = path === '@kubernetes/client-node' || importer.includes('/@kubernetes/client-node/');
       if (!concerned || pluginData === 'seen') return undefined;
-      const resolved = await resolve(path, { importer, kind, resolveDir, pluginData: 'seen' });
+      const { pluginData: _, ...resolved } = await resolve(path, { importer, kind, resolveDir, pluginData: 'seen' });
       return { ...resolved, sideEffects: false };
     });
   },
 };
 
-// One file each, so that a container image carries no node_modules but koffi's, whose native part can't be bundled.
+// Without node_modules, so that a container image carries none but koffi's, whose native part can't be bundled. In chunks,
+// so that a manager loads nothing of the agent, and because what is imported lazily can't be shaken in one file.
+rmSync('dist', { recursive: true, force: true });
 await build({
   entryPoints: { 'qga-operator': 'src/main.ts', 'kubectl-qga': 'src/cli/main.ts' },
   outdir: 'dist',
   bundle: true,
+  splitting: true,
+  chunkNames: 'chunks/[name]-[hash]',
   platform: 'node',
   target: 'node24',
   format: 'esm',

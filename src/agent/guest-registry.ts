@@ -2,6 +2,11 @@ import { GuestAgent } from '../guest/guest-agent.ts';
 import type { Domain, Hypervisor } from '../guest/hypervisor.ts';
 import { type AgentHealth, isRunning } from './guest-status.ts';
 
+/** A run that is older than this is a long one. */
+export const youngMs = 1000;
+const mostYoung = 4;
+const mostRunning = 32;
+
 /** One domain of this host as the agent process holds it. */
 export class LiveGuest {
   readonly agent: GuestAgent;
@@ -10,11 +15,20 @@ export class LiveGuest {
   health: AgentHealth = { state: 'unknown' };
   /** Runs whose results are delivered, and whose files in the guest may go with the next launcher. */
   readonly finishedRuns: string[] = [];
-  /** Tasks that are running in the guest. */
-  readonly running = new Set<string>();
+  /** Tasks that are running in the guest, with when they began on the monotonic clock. */
+  readonly running = new Map<string, number>();
 
   constructor(agent: GuestAgent) {
     this.agent = agent;
+  }
+
+  /**
+   * Whether a further command would only be in the others' way. A guest is a small machine and its agent answers one call
+   * at a time, so few short commands go at once; long ones take nobody's place.
+   */
+  isFull(now: number): boolean {
+    const young = [...this.running.values()].filter((since) => now - since < youngMs).length;
+    return young >= mostYoung || this.running.size >= mostRunning;
   }
 
   get bootId(): string | undefined {

@@ -8,7 +8,7 @@ import type { Logger } from '../observability/log.ts';
 import { type Clock, timestamp } from '../seams/clock.ts';
 import { outcomeOfEnd } from './exec-outcome.ts';
 import { execBlocked, obstacleOf } from './guest-obstacle.ts';
-import type { GuestRegistry, LiveGuest } from './guest-registry.ts';
+import { type GuestRegistry, type LiveGuest, youngMs } from './guest-registry.ts';
 import { deliver, withOutcome } from './task-delivery.ts';
 import { decideTask, isTaskOver, type TaskOutcome } from './task-decision.ts';
 
@@ -30,8 +30,6 @@ export interface TaskExecutorOptions {
   onEnded?(outcome: TaskOutcome, seconds: number): void;
 }
 
-/** So many commands at once in one guest; a guest is a small machine, and its agent answers one call at a time. */
-const runsPerGuest = 4;
 /** Files of so many delivered runs are removed by one later launcher. */
 const dropAtOnce = 8;
 const retryMs = 1000;
@@ -78,7 +76,7 @@ export class TaskExecutor {
       task,
       entry: journal.get(uid),
       journalId: journal.id,
-      guest: { obstacle, full: guest.running.size >= runsPerGuest },
+      guest: { obstacle, full: guest.isFull(clock.monotonic()) },
       now: clock.now(),
     });
     switch (decision.do) {
@@ -97,7 +95,7 @@ export class TaskExecutor {
         await this.#showWaiting(task, decision.reason, decision.message);
         return decision.lookAgainMs === undefined ? {} : { requeueAfterMs: decision.lookAgainMs };
       case 'claim':
-        guest.running.add(uid);
+        guest.running.set(uid, clock.monotonic());
         try {
           this.#start(await this.#claim(task), guest, undefined);
         } catch (error) {
@@ -106,7 +104,7 @@ export class TaskExecutor {
         }
         return {};
       case 'run':
-        guest.running.add(uid);
+        guest.running.set(uid, clock.monotonic());
         this.#start(task, guest, decision.sentBefore);
         return {};
     }
@@ -147,12 +145,16 @@ export class TaskExecutor {
   }
 
   #start(task: GuestTask, guest: LiveGuest, sentBefore: { bootId?: string } | undefined): void {
+    const { clock, registry } = this.#options;
+    // Once it is a long one, others may begin.
+    const cancel = clock.after(youngMs, () => registry.changed(guest.agent.uuid));
     this.#track(task, async (signal) => {
       try {
         await this.#run(task, guest, sentBefore, signal);
       } finally {
+        cancel();
         guest.running.delete(uidOf(task));
-        this.#options.registry.changed(guest.agent.uuid);
+        registry.changed(guest.agent.uuid);
       }
     });
   }

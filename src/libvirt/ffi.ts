@@ -37,6 +37,19 @@ export function nativeCallsInFlight(): number {
   return inFlight;
 }
 
+/** glibc's M_ARENA_MAX. */
+const arenaMax = -8;
+
+/** Bounds the heaps that malloc keeps for the process's threads; does nothing where libc is another than glibc. */
+export function limitMallocArenas(count: number): void {
+  const libc = koffi.load(null);
+  try {
+    libc.func('int mallopt(int parameter, int value)')(arenaMax, count);
+  } catch {
+    // musl has neither the function nor the arenas.
+  }
+}
+
 /** libc's `_exit`: ends the process now, waiting for no thread and running no handler. */
 export function exitProcess(code: number): never {
   koffi.load(null).func('void _exit(int status)')(code);
