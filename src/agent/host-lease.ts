@@ -1,9 +1,9 @@
+import { hostLabel } from '../api/resources.ts';
 import type { Cluster } from '../kube/cluster.ts';
 import { type Lease, leases } from '../kube/core-resources.ts';
 import { isAlreadyExists, isConflict, isNotFound } from '../kube/errors.ts';
 import type { Logger } from '../observability/log.ts';
 import { type Clock, microTimestamp } from '../seams/clock.ts';
-import { hostLabel } from '../api/resources.ts';
 
 export interface HostLeaseOptions {
   cluster: Cluster;

@@ -9,8 +9,9 @@ import { type Clock, timestamp } from '../seams/clock.ts';
 import { outcomeOfEnd } from './exec-outcome.ts';
 import { execBlocked, obstacleOf } from './guest-obstacle.ts';
 import { type GuestRegistry, type LiveGuest, youngMs } from './guest-registry.ts';
-import { deliver, withOutcome } from './task-delivery.ts';
 import { decideTask, isTaskOver, type TaskOutcome } from './task-decision.ts';
+import { deliver, withOutcome } from './task-delivery.ts';
+import { DeadlineReached, deadlineOf, noticeRunning, Pauses } from './task-timers.ts';
 
 export interface TaskExecutorOptions {
   cluster: Cluster;
@@ -33,10 +34,7 @@ export interface TaskExecutorOptions {
 /** Files of so many delivered runs are removed by one later launcher. */
 const dropAtOnce = 8;
 const retryMs = 1000;
-/** What runs longer than this is shown as running: shorter commands cost no write for it. */
-const showRunningAfterMs = 2000;
 
-class DeadlineReached extends Error {}
 class TaskDeleted extends Error {}
 
 /**
@@ -50,11 +48,11 @@ export class TaskExecutor {
   readonly #runs = new Map<string, { abort: AbortController; done: Promise<void> }>();
   /** Delivered tasks whose end the cache does not show yet: it must not be taken for news. */
   readonly #delivered = new Set<string>();
-  /** Tasks that wait a while after a try that came to nothing, until when on the monotonic clock. */
-  readonly #paused = new Map<string, number>();
+  readonly #pauses: Pauses;
 
   constructor(options: TaskExecutorOptions) {
     this.#options = options;
+    this.#pauses = new Pauses(options.clock);
   }
 
   /** Does what is next for one task, as last seen; returns when to look again at the latest. */
@@ -66,7 +64,7 @@ export class TaskExecutor {
       if (isTaskOver(task)) this.#delivered.delete(uid);
       return {};
     }
-    const pausedMs = this.#pauseLeft(uid);
+    const pausedMs = this.#pauses.left(uid);
     if (pausedMs > 0) return { requeueAfterMs: pausedMs };
     const guest = registry.get(task.spec.guestUID);
     // The domains of this host have not been listed yet: soon they are.
@@ -113,7 +111,7 @@ export class TaskExecutor {
   /** The task's object is gone: nobody waits for it any more. What runs in the guest goes on. */
   deleted(task: GuestTask): void {
     const uid = uidOf(task);
-    this.#paused.delete(uid);
+    this.#pauses.forget(uid);
     this.#delivered.delete(uid);
     this.#runs.get(uid)?.abort.abort(new TaskDeleted());
     if (!this.#runs.has(uid)) this.#inBackground(this.#options.journal.forget(uid), uid);
@@ -168,8 +166,8 @@ export class TaskExecutor {
     const { journal, clock, logger } = this.#options;
     const uid = uidOf(task);
     const startedAt = clock.monotonic();
-    const deadline = this.#deadlineOf(task);
-    const shown = this.#showRunning(task);
+    const deadline = deadlineOf(task, clock);
+    const shown = noticeRunning(task, this.#options);
     let ending: Omit<TaskOutcome, 'startTime' | 'completionTime'>;
     try {
       const { bootId } = guest;
@@ -222,14 +220,8 @@ export class TaskExecutor {
 
   /** Whatever wakes the task meanwhile, it waits. */
   #pause(task: GuestTask): void {
-    this.#paused.set(uidOf(task), this.#options.clock.monotonic() + retryMs);
+    this.#pauses.set(uidOf(task), retryMs);
     this.#options.lookAgain(task, retryMs);
-  }
-
-  #pauseLeft(uid: string): number {
-    const leftMs = (this.#paused.get(uid) ?? 0) - this.#options.clock.monotonic();
-    if (leftMs <= 0) this.#paused.delete(uid);
-    return leftMs;
   }
 
   async #deliver(task: GuestTask, outcome: TaskOutcome, signal: AbortSignal): Promise<void> {
@@ -257,37 +249,6 @@ export class TaskExecutor {
     if (status?.reason === reason && status.message === message) return;
     const phase = status?.phase ?? 'Pending';
     await cluster.replaceStatus(guestTasks, { ...task, status: { ...status, phase, reason, message } }, { signal });
-  }
-
-  /** Writes `Running` if the task runs long enough for somebody to look; `latest` is the task as last written. */
-  #showRunning(task: GuestTask): { cancel(): void; latest(): Promise<GuestTask> } {
-    const { cluster, clock, signal, logger } = this.#options;
-    let latest = Promise.resolve(task);
-    const write = async () => {
-      try {
-        return await cluster.replaceStatus(
-          guestTasks,
-          { ...task, status: { ...task.status, phase: 'Running' } },
-          { signal },
-        );
-      } catch (error) {
-        logger.debug({ err: error, task: uidOf(task) }, 'could not show the task as running');
-        return task;
-      }
-    };
-    const cancel = clock.after(showRunningAfterMs, () => {
-      latest = write();
-    });
-    return { cancel, latest: () => latest };
-  }
-
-  #deadlineOf(task: GuestTask): { signal: AbortSignal; cancel(): void } {
-    const { clock } = this.#options;
-    const controller = new AbortController();
-    const { deadline } = task.spec;
-    if (deadline === undefined) return { signal: controller.signal, cancel: () => {} };
-    const expire = () => controller.abort(new DeadlineReached());
-    return { signal: controller.signal, cancel: clock.after(Date.parse(deadline) - clock.now(), expire) };
   }
 
   #track(task: GuestTask, work: (signal: AbortSignal) => Promise<void>): void {
