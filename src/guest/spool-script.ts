@@ -18,7 +18,8 @@ export interface SpoolRequest {
 }
 
 /**
- * The script that starts a command in a guest at most once, records how it ends, and tells it: design section 5.
+ * The script that starts a command in a guest at most once, records how it ends, and tells it. (C11 and the like:
+ * docs/protocol-facts.md.)
  *
  * It goes to `/bin/sh -s <id>` on standard input, never in arguments: those land in the guest's syslog (C11). Running it
  * again with the same id never starts the command again; it reports what the first one recorded, as often as asked.
