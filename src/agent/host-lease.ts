@@ -16,7 +16,7 @@ export interface HostLeaseOptions {
 }
 
 /** As the kubelet's: renewed four times before anybody calls the host down. */
-export const hostLeaseSeconds = 40;
+const hostLeaseSeconds = 40;
 const renewMs = 10_000;
 const retryMs = 2_000;
 /** A try that hangs must leave time for others before the Lease runs out. */

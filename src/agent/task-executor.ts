@@ -118,10 +118,10 @@ export class TaskExecutor {
   }
 
   /** Tasks whose objects went while no agent looked leave nothing behind. `uids`: those that there are. */
-  async forgetAllBut(uids: ReadonlySet<string>): Promise<void> {
+  forgetAllBut(uids: ReadonlySet<string>): void {
     const { journal } = this.#options;
     const gone = [...journal.tasks()].filter((uid) => !uids.has(uid) && !this.#runs.has(uid));
-    await Promise.all(gone.map((uid) => journal.forget(uid)));
+    for (const uid of gone) this.#inBackground(journal.forget(uid), uid);
   }
 
   /** Resolves when nothing is under way any more; abort the signal first. */
@@ -171,10 +171,10 @@ export class TaskExecutor {
     let ending: Omit<TaskOutcome, 'startTime' | 'completionTime'>;
     try {
       const { bootId } = guest;
-      if (!sentBefore) await journal.record(uid, { state: 'sending', ...(bootId !== undefined && { bootId }) });
-      const drop = guest.finishedRuns.length >= dropAtOnce ? guest.finishedRuns.splice(0) : [];
       const exec = task.spec.action.exec;
       if (!exec) throw new TypeError('the task has no action this agent knows');
+      if (!sentBefore) await journal.record(uid, { state: 'sending', ...(bootId !== undefined && { bootId }) });
+      const drop = guest.finishedRuns.length >= dropAtOnce ? guest.finishedRuns.splice(0) : [];
       const run = { id: uid, exec, sentBefore, bootId, drop };
       const end = await runExec(guest.agent, run, clock, AbortSignal.any([stopped, deadline.signal]));
       if (end.kind === 'notStarted') {

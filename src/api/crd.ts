@@ -75,7 +75,7 @@ function objectSchema({ description, spec, specOptional, status }: Kind): JsonSc
 }
 
 /** Zod's OpenAPI 3.0 rendering, less what a structural schema forbids or a reader could do without. */
-export function structuralSchema(schema: z.ZodType): JsonSchema {
+function structuralSchema(schema: z.ZodType): JsonSchema {
   const { $schema: _, ...root } = z.toJSONSchema(schema, {
     target: 'openapi-3.0',
     io: 'input',

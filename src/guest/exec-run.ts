@@ -39,7 +39,8 @@ const longestRefusalMs = 15 * 60_000;
 
 /**
  * Starts a command in a guest at most once and waits for its end, through lost answers, restarts of the guest's agent
- * and earlier lives of this process. Rejects only with the signal's reason.
+ * and earlier lives of this process. Rejects with the signal's reason, or with libvirt's error when it can't be asked
+ * whether the guest is off; then nothing is decided, and the run is to be looked for again (`sentBefore`).
  */
 export async function runExec(agent: GuestAgent, run: ExecRun, clock: Clock, signal: AbortSignal): Promise<ExecEnd> {
   let bootId = run.sentBefore ? run.sentBefore.bootId : run.bootId;

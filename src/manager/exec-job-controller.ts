@@ -21,10 +21,11 @@ export interface ExecJobControllerOptions {
   onEnded?(job: GuestExecJob, plan: Plan): void;
 }
 
-/** A status is written at most this often while a job goes on; its end is written at once. */
+/**
+ * A status is written at most this often while a job goes on, and first this long after the first look at it, so that a
+ * short job costs one write; its end is written at once.
+ */
 const statusPaceMs = 1000;
-/** A job that ends sooner than this costs one status write. */
-const firstStatusMs = 1000;
 /** Failing guests that get an event of their own. */
 const eventsPerJob = 10;
 
@@ -38,8 +39,8 @@ interface JobMemory {
   uid: string | undefined;
   /** Tasks made that the cache may not show yet: the plan must count them as made. */
   made: Map<string, { task: GuestTask; at: number }>;
-  /** When the status was last written, on the monotonic clock. */
-  wroteAt: number | undefined;
+  /** When the status was last written, or the job first looked at, on the monotonic clock. */
+  pacedFrom: number;
 }
 
 /** Makes a job's tasks and tells in its status how they fare. */
@@ -84,7 +85,7 @@ export class ExecJobController {
   #memoryOf(key: ObjectKey, { metadata }: GuestExecJob): JobMemory {
     const known = this.#memory.get(key);
     if (known && known.uid === metadata.uid) return known;
-    const fresh: JobMemory = { uid: metadata.uid, made: new Map(), wroteAt: undefined };
+    const fresh: JobMemory = { uid: metadata.uid, made: new Map(), pacedFrom: this.#options.clock.monotonic() };
     this.#memory.set(key, fresh);
     return fresh;
   }
@@ -136,16 +137,11 @@ export class ExecJobController {
     if (isDeepStrictEqual(job.status, plan.status)) return undefined;
     const now = clock.monotonic();
     if (!plan.ended && !this.#mustBeWrittenNow(job, plan.status)) {
-      const last = memory.wroteAt;
-      if (last === undefined) {
-        // The first look at a job: most end before anybody could read that they run.
-        memory.wroteAt = now - statusPaceMs + firstStatusMs;
-        return firstStatusMs;
-      }
-      if (now - last < statusPaceMs) return statusPaceMs - (now - last);
+      const leftMs = memory.pacedFrom + statusPaceMs - now;
+      if (leftMs > 0) return leftMs;
     }
     await cluster.replaceStatus(guestExecJobs, { ...job, status: plan.status }, { signal });
-    memory.wroteAt = now;
+    memory.pacedFrom = now;
     if (plan.ended) {
       this.#tellEnd(job, plan);
       onEnded?.(job, plan);

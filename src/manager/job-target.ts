@@ -10,7 +10,7 @@ export function isTargeted(guest: Guest, { guestName, selector }: Target): boole
 }
 
 /** metav1.LabelSelector's meaning: every requirement holds. */
-export function matchesSelector(labels: Record<string, string>, selector: LabelSelector): boolean {
+function matchesSelector(labels: Record<string, string>, selector: LabelSelector): boolean {
   const { matchLabels = {}, matchExpressions = [] } = selector;
   return (
     Object.entries(matchLabels).every(([key, value]) => labels[key] === value) &&

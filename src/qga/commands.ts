@@ -4,9 +4,6 @@ import { command, noArguments } from './command.ts';
 /** base64 as the agent sends it; decoded by {@link bytesOf}. */
 const base64 = z.base64().max(24 * 1024 * 1024);
 
-/** Checks that the agent answers. Since 0.15. */
-export const guestPing = command('guest-ping', noArguments, z.unknown());
-
 /** Version of the agent, and its commands with whether they are enabled there. All but a few show as disabled while frozen (C23). Since 0.15. */
 export const guestInfo = command(
   'guest-info',

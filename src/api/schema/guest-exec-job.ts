@@ -65,7 +65,7 @@ const guestResult = z.object({
   truncated: z.boolean().optional(),
 });
 
-export const jobPhases = ['Waiting', 'Running', 'Suspended', 'Complete', 'Failed'] as const;
+const jobPhases = ['Waiting', 'Running', 'Suspended', 'Complete', 'Failed'] as const;
 
 export const guestExecJobStatus = z.object({
   observedGeneration: z.int().optional(),
