@@ -7,7 +7,25 @@ export default defineConfig({
     // Groups run one after the other: emulated machines are slow enough without other tests beside them.
     // From 1 on, because with a single worker vitest puts group 0 last.
     projects: [
-      { test: { name: 'unit', include: ['test/unit/**/*.test.ts'], sequence: { groupOrder: 1 } } },
+      {
+        test: {
+          name: 'unit',
+          include: ['test/unit/**/*.test.ts'],
+          testTimeout: 60_000,
+          maxWorkers: 3,
+          sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        test: {
+          name: 'simulation',
+          include: ['test/simulation/**/*.test.ts'],
+          // Worlds are short-lived: most of what they make should die young.
+          execArgv: ['--max-semi-space-size=32'],
+          testTimeout: 3_600_000,
+          sequence: { groupOrder: 2 },
+        },
+      },
       {
         test: {
           name: 'integration',
@@ -15,7 +33,7 @@ export default defineConfig({
           globalSetup: 'test/harness/vitest/integration-setup.ts',
           testTimeout: 60_000,
           hookTimeout: 120_000,
-          sequence: { groupOrder: 2 },
+          sequence: { groupOrder: 3 },
         },
       },
       {
@@ -26,7 +44,7 @@ export default defineConfig({
           testTimeout: 120_000,
           hookTimeout: 240_000,
           fileParallelism: false,
-          sequence: { groupOrder: 3 },
+          sequence: { groupOrder: 4 },
         },
       },
     ],

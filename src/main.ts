@@ -71,6 +71,12 @@ program
       .env('QGA_DEFAULT_NAMESPACE')
       .default('default'),
   )
+  .addOption(
+    new Option('--channel-repair <policy>', "whether guests' broken agent channels are plugged in anew")
+      .env('QGA_CHANNEL_REPAIR')
+      .choices(['Auto', 'Manual'])
+      .default('Auto'),
+  )
   .addOption(namespace('where the host Lease is kept (default: the default namespace)'))
   .addOption(metricsAddress(':8081'))
   .addOption(logLevel())
@@ -86,12 +92,43 @@ program
         stateDir: options.stateDir,
         defaultNamespace: options.defaultNamespace,
         leaseNamespace: options.namespace ?? options.defaultNamespace,
+        channelRepair: options.channelRepair,
         address,
         logger,
         signal,
       });
     await runProcess(logger, work, exitNow);
   });
+
+program
+  .command('release-all')
+  .description('Lets go of every guest that a freeze holds, and waits until they are thawed: before the operator goes.')
+  .addOption(kubeconfig())
+  .addOption(
+    new Option('--timeout <seconds>', 'how long to wait until guests are thawed').argParser(seconds).default(100),
+  )
+  .addOption(
+    new Option('--abandon', 'once the operator has gone: wait for nobody, and take the finalizer off every window'),
+  )
+  .addOption(logLevel())
+  .action(async (options) => {
+    const { runReleaseAll } = await import('./manager/run-release-all.ts');
+    const logger = createLogger(options.logLevel, { component: 'release-all' });
+    await runProcess(logger, (signal) =>
+      runReleaseAll({
+        kubeconfig: options.kubeconfig,
+        timeoutMs: options.timeout * 1000,
+        abandon: options.abandon === true,
+        logger,
+        signal,
+      }),
+    );
+  });
+
+function seconds(text: string): number {
+  if (/^\d{1,5}$/.test(text)) return Number(text);
+  throw new InvalidArgumentError('a number of seconds, as 100.');
+}
 
 /** A GuestHost's name, and the value of a label. */
 function nodeName(text: string): string {

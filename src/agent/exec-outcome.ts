@@ -1,16 +1,28 @@
 import type { ExecResult } from '../api/schema/exec.ts';
-import type { ExecEnd } from '../guest/exec-run.ts';
+import type { ExecEnd } from '../guest/exec-end.ts';
 import { outputText } from '../guest/output-text.ts';
+import { shownBytes } from '../guest/spool-output-script.ts';
 import type { SpoolReport } from '../guest/spool-report.ts';
-import type { TaskOutcome } from './task-decision.ts';
+import type { Ending } from './actions/action.ts';
 
-type Ending = Omit<TaskOutcome, 'startTime' | 'completionTime'>;
+type Done = Extract<SpoolReport, { state: 'done' }>;
 
-/** What a command's end means for its task. */
-export function outcomeOfEnd(end: Exclude<ExecEnd, { kind: 'notStarted' }>, program: string): Ending {
+/** What a command's end means for its task, where nobody withdrew it. */
+export function outcomeOfEnd(
+  end: Exclude<ExecEnd, { kind: 'notStarted' | 'otherBoot' | 'withdrawn' }>,
+  {
+    program,
+    user,
+    workingDirectory,
+  }: { program: string; user?: string | undefined; workingDirectory?: string | undefined },
+): Ending {
   switch (end.kind) {
     case 'ended':
-      return outcomeOfReport(end.report, program);
+      return outcomeOfReport(end.report, {
+        none: `the guest has no program ${program}: nothing was started`,
+        nouser: `the guest has no account ${user}: nothing was started`,
+        nodir: `the guest has no folder ${workingDirectory} that can be entered: nothing was started`,
+      });
     case 'unknown':
       return { phase: 'Unknown', reason: end.reason, message: end.message };
     case 'noSpool':
@@ -22,39 +34,42 @@ export function outcomeOfEnd(end: Exclude<ExecEnd, { kind: 'notStarted' }>, prog
   }
 }
 
-function outcomeOfReport(report: Extract<SpoolReport, { state: 'done' }>, program: string): Ending {
+const notStartedReasons = { none: 'CommandNotFound', nouser: 'UserNotFound', nodir: 'DirectoryNotFound' } as const;
+
+function outcomeOfReport(report: Done, notStarted: Record<keyof typeof notStartedReasons, string>): Ending {
   const { code, how } = report;
-  const output = outputOf(report);
+  const exec = execResultOf(report);
   switch (how) {
-    case 'none': {
-      const message = `the guest has no program ${program}: nothing was started`;
-      return { phase: 'Failed', reason: 'CommandNotFound', message, exec: { exitCode: code, ...output } };
-    }
-    case 'signal': {
-      const signal = code - 128;
-      return {
-        phase: 'Failed',
-        reason: 'Signaled',
-        message: `signal ${signal} ended the command`,
-        exec: { signal, ...output },
-      };
-    }
+    case 'none':
+    case 'nouser':
+    case 'nodir':
+      return { phase: 'Failed', reason: notStartedReasons[how], message: notStarted[how], exec };
+    case 'signal':
+      return { phase: 'Failed', reason: 'Signaled', message: `signal ${code - 128} ended the command`, exec };
     case 'exit':
       return code === 0
-        ? { phase: 'Succeeded', reason: 'Completed', message: '', exec: { exitCode: 0, ...output } }
-        : {
-            phase: 'Failed',
-            reason: 'NonZeroExit',
-            message: `the command exited with ${code}`,
-            exec: { exitCode: code, ...output },
-          };
+        ? { phase: 'Succeeded', reason: 'Completed', message: '', exec }
+        : { phase: 'Failed', reason: 'NonZeroExit', message: `the command exited with ${code}`, exec };
   }
 }
 
-function outputOf({ stdout, stderr, stdoutBytes, stderrBytes }: Extract<SpoolReport, { state: 'done' }>): ExecResult {
-  const out = outputText(stdout, stdoutBytes);
-  const err = outputText(stderr, stderrBytes);
+/** How a command ended and what it printed, as a status has it. */
+export function execResultOf(report: Done): ExecResult {
+  const { code, how, stdoutBytes, stderrBytes } = report;
+  const out = outputText({
+    shown: report.stdout,
+    headBytes: shownBytes,
+    totalBytes: stdoutBytes,
+    more: report.moreStdout,
+  });
+  const err = outputText({
+    shown: report.stderr,
+    headBytes: shownBytes,
+    totalBytes: stderrBytes,
+    more: report.moreStderr,
+  });
   return {
+    ...(how === 'signal' ? { signal: code - 128 } : { exitCode: code }),
     ...(out.text && { stdout: out.text }),
     ...(err.text && { stderr: err.text }),
     ...(out.base64 && { stdoutBase64: out.base64 }),

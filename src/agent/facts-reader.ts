@@ -1,12 +1,16 @@
+import { canAnswer } from '../guest/hypervisor.ts';
 import { AgentError } from '../qga/errors.ts';
 import type { Clock } from '../seams/clock.ts';
 import type { Random } from '../seams/random.ts';
+import { clockDrift } from './clock-drift.ts';
 import { readGuestFacts } from './guest-facts.ts';
 import type { GuestRegistry } from './guest-registry.ts';
-import { canAnswer } from './guest-status.ts';
+import type { AgentHealth } from './live-guest.ts';
 
 export interface FactsReaderOptions {
   registry: GuestRegistry;
+  /** The value of the annotation by which somebody asks for a look now, as long as it was not answered. */
+  wishOf(uuid: string): string | undefined;
   /** What a guest told, or that it did not, is to be written. */
   onRead(uuid: string): void;
   clock: Clock;
@@ -20,6 +24,9 @@ const slowlyMs = 15 * 60_000;
 const frozenRetryMs = 5_000;
 /** A silent agent costs a lane for seconds: it is asked at this pace. */
 const silentRetryMs = 30_000;
+
+/** Whether a channel is broken or was only so for a moment is soon looked at again. */
+const secondLookMs = 1000;
 
 /**
  * Asks guests about themselves: when an agent has connected, once more soon after, then slowly. Apart from the inventory,
@@ -35,33 +42,46 @@ export class FactsReader {
   }
 
   async reconcile(uuid: string, signal: AbortSignal): Promise<{ requeueAfterMs?: number }> {
-    const { registry, onRead, clock, random } = this.#options;
+    const { registry, onRead, wishOf, clock, random } = this.#options;
     const live = registry.get(uuid);
     if (!live.domain || !canAnswer(live.domain)) {
       this.#due.delete(uuid);
       return {};
     }
+    // A frozen guest tells nothing (C23), and one that is to be frozen at an instant must not be busy then.
+    if (live.heldUntil !== undefined) return {};
     const known = live.health.state === 'answers';
     const dueMs = (this.#due.get(uuid) ?? 0) - clock.monotonic();
-    if (known && dueMs > 0) return { requeueAfterMs: dueMs };
+    const wish = wishOf(uuid);
+    if (known && dueMs > 0 && wish === undefined) return { requeueAfterMs: dueMs };
 
     const asked = live.health;
     let pauseMs = known ? slowlyMs * (0.9 + 0.2 * random.next()) : soonMs;
     try {
       const facts = await readGuestFacts(live.agent, signal);
+      const drift = facts && wish !== undefined ? await clockDrift(live.agent, clock, signal) : undefined;
       // An event came in between: what was read may be of a boot that is over.
       if (live.health !== asked) return { requeueAfterMs: 0 };
-      live.health = facts ? { state: 'answers', facts } : { state: 'frozen' };
+      if (facts) live.health = { state: 'answers', facts };
+      else live.health = { state: 'frozen', since: asked.state === 'frozen' ? asked.since : clock.now() };
       if (!facts) pauseMs = frozenRetryMs;
+      else if (wish !== undefined) live.refreshed = { wish, ...(drift && { clock: drift }) };
     } catch (error) {
       if (!(error instanceof AgentError)) throw error;
       if (live.health !== asked) return { requeueAfterMs: 0 };
-      live.health = { state: 'silent', message: error.message };
-      pauseMs = silentRetryMs;
+      live.health = healthAfter(error, asked);
+      pauseMs = live.health.state === 'silent' && live.health.suspect ? secondLookMs : silentRetryMs;
     }
     this.#due.set(uuid, clock.monotonic() + pauseMs);
     registry.changed(uuid);
     onRead(uuid);
     return { requeueAfterMs: pauseMs };
   }
+}
+
+/** Broken is only what is found so twice in a row: libvirt says the same of a channel that is just being closed. */
+function healthAfter({ code, message }: AgentError, before: AgentHealth): AgentHealth {
+  if (code !== 'ChannelBroken') return { state: 'silent', message };
+  const twice = before.state === 'broken' || (before.state === 'silent' && before.suspect);
+  return twice ? { state: 'broken', message } : { state: 'silent', message, suspect: true };
 }

@@ -1,26 +1,38 @@
 import type { GuestStatus } from '../api/schema/guest.ts';
+import { readBootId } from '../guest/boot-id.ts';
 import { callPriority, type GuestAgent } from '../guest/guest-agent.ts';
-import { readSmallFile } from '../guest/read-small-file.ts';
 import type { Command } from '../qga/command.ts';
 import {
-  guestFsfreezeStatus,
+  guestGetDisks,
   guestGetFsinfo,
   guestGetHostName,
+  guestGetMemoryBlockInfo,
+  guestGetMemoryBlocks,
   guestGetOsinfo,
   guestGetTimezone,
   guestGetUsers,
   guestGetVcpus,
-  guestInfo,
   guestNetworkGetInterfaces,
 } from '../qga/commands.ts';
-import { AgentError } from '../qga/errors.ts';
 import { clipped } from './clipped.ts';
+import { readGuestCapabilities } from './guest-capabilities.ts';
+import { unblockHint } from './unblock-hint.ts';
+import { unlessRefused } from './unless-refused.ts';
 
 /** What a guest's agent tells of its guest, in the shape of Guest.status. */
 export type GuestFacts = Pick<
   GuestStatus,
-  'agent' | 'os' | 'hostname' | 'timezone' | 'addresses' | 'interfaces' | 'filesystems' | 'users'
-> & { onlineVcpus?: number; bootId?: string };
+  | 'agent'
+  | 'os'
+  | 'hostname'
+  | 'timezone'
+  | 'addresses'
+  | 'interfaces'
+  | 'filesystems'
+  | 'disks'
+  | 'users'
+  | 'memoryBlocks'
+> & { onlineVcpus?: Pick<NonNullable<GuestStatus['vcpus']>, 'online' | 'canOffline'>; bootId?: string };
 
 /**
  * Asks a guest everything that Guest.status shows. What the agent doesn't offer, or refuses, is left out. Throws an
@@ -30,32 +42,35 @@ export async function readGuestFacts(agent: GuestAgent, signal: AbortSignal): Pr
   const call = <R>(command: Command<Record<string, never>, R>) =>
     agent.call(command, {}, { priority: callPriority.inventory, signal });
 
-  const info = await call(guestInfo);
+  const info = await readGuestCapabilities(agent, signal);
+  if (!info) return undefined;
   const enabled = new Set(info.supported_commands.filter((command) => command.enabled).map(({ name }) => name));
   const ask = async <R>(command: Command<Record<string, never>, R>): Promise<R | undefined> =>
     enabled.has(command.name) ? await unlessRefused(call(command)) : undefined;
 
-  if ((await ask(guestFsfreezeStatus)) === 'frozen') return undefined;
   const os = await ask(guestGetOsinfo);
   const host = await ask(guestGetHostName);
   const interfaces = await ask(guestNetworkGetInterfaces);
   const filesystems = await ask(guestGetFsinfo);
+  const disks = await ask(guestGetDisks);
   const users = await ask(guestGetUsers);
   const timezone = await ask(guestGetTimezone);
   const vcpus = await ask(guestGetVcpus);
-  const bootId = enabled.has('guest-file-open')
-    ? await unlessRefused(readSmallFile(agent, '/proc/sys/kernel/random/boot_id', signal))
-    : undefined;
+  const memoryBlocks = await ask(guestGetMemoryBlocks);
+  const memoryBlock = memoryBlocks && (await ask(guestGetMemoryBlockInfo));
+  const bootId = enabled.has('guest-file-open') ? await unlessRefused(readBootId(agent, signal)) : undefined;
 
+  const blockedCommands = info.supported_commands
+    .filter((command) => !command.enabled)
+    .map(({ name }) => name)
+    .toSorted();
   const facts = compact<GuestFacts>({
-    agent: {
+    agent: compact({
       version: info.version,
       allowedCommands: [...enabled].toSorted(),
-      blockedCommands: info.supported_commands
-        .filter((command) => !command.enabled)
-        .map(({ name }) => name)
-        .toSorted(),
-    },
+      blockedCommands,
+      unblock: unblockHint(blockedCommands, os?.id),
+    }),
     os: os && osFacts(os),
     hostname: host?.['host-name'],
     timezone: timezone && compact({ zone: timezone.zone, offsetSeconds: timezone.offset }),
@@ -69,9 +84,21 @@ export async function readGuestFacts(agent: GuestAgent, signal: AbortSignal): Pr
     addresses: interfaces
       ?.flatMap((link) => (link['ip-addresses'] ?? []).map((a) => a['ip-address']))
       .filter(isRoutable),
-    filesystems: filesystems?.map(({ mountpoint, name, type }) => ({ mountpoint, name, type })).toSorted(byMountpoint),
+    filesystems: filesystems?.map(filesystemFacts).toSorted(byMountpoint),
+    disks: disks && diskFacts(disks),
     users: users?.map(({ user, domain }) => compact({ name: user, domain })),
-    onlineVcpus: vcpus?.filter(({ online }) => online).length,
+    onlineVcpus: vcpus && {
+      online: vcpus.filter(({ online }) => online).length,
+      canOffline: vcpus.filter((vcpu) => vcpu.online && vcpu['can-offline']).length,
+    },
+    memoryBlocks:
+      memoryBlocks &&
+      compact({
+        sizeMiB: memoryBlock && inMiB(memoryBlock.size),
+        total: memoryBlocks.length,
+        online: memoryBlocks.filter(({ online }) => online).length,
+        canOffline: memoryBlocks.filter((block) => block.online && block['can-offline']).length,
+      }),
     bootId: bootId?.trim() || undefined,
   });
   return clipped(facts);
@@ -94,6 +121,48 @@ function osFacts(
   });
 }
 
+type Filesystem = ReturnType<typeof guestGetFsinfo.reply.parse>[number];
+type Disk = ReturnType<typeof guestGetDisks.reply.parse>[number];
+
+const usageStepPercent = 5;
+
+function filesystemFacts(filesystem: Filesystem): NonNullable<GuestStatus['filesystems']>[number] {
+  const { mountpoint, name, type, disk } = filesystem;
+  const total = filesystem['total-bytes'];
+  const used = filesystem['used-bytes'];
+  const devices = disk.map(({ dev }) => dev).filter((dev) => dev !== undefined);
+  return compact({
+    mountpoint,
+    name,
+    type,
+    sizeMiB: total === undefined ? undefined : inMiB(total),
+    usedPercent:
+      total && used !== undefined
+        ? Math.floor(Number((used * 100n) / total) / usageStepPercent) * usageStepPercent
+        : undefined,
+    disks: devices.length > 0 ? [...new Set(devices)].toSorted() : undefined,
+  });
+}
+
+function diskFacts(devices: readonly Disk[]): NonNullable<GuestStatus['disks']> {
+  return devices
+    .filter(({ partition }) => !partition)
+    .map(({ name, alias, address }) => {
+      const partitions = devices.filter((each) => each.partition && each.dependencies?.includes(name));
+      return compact({
+        name,
+        alias,
+        bus: address?.['bus-type'],
+        serial: address?.serial,
+        partitions: partitions.length > 0 ? partitions.map((each) => each.name).toSorted() : undefined,
+      });
+    });
+}
+
+function inMiB(bytes: bigint): number {
+  return Number(bytes / 1048576n);
+}
+
 /** Loopback and link-local addresses reach nobody from outside. */
 function isRoutable(address: string): boolean {
   return !/^(127\.|::1$|fe80:|169\.254\.)/i.test(address);
@@ -101,15 +170,6 @@ function isRoutable(address: string): boolean {
 
 function byMountpoint(a: { mountpoint: string }, b: { mountpoint: string }): number {
   return a.mountpoint < b.mountpoint ? -1 : 1;
-}
-
-async function unlessRefused<R>(answer: Promise<R>): Promise<R | undefined> {
-  try {
-    return await answer;
-  } catch (error) {
-    if (error instanceof AgentError && error.outcome === 'Refused') return undefined;
-    throw error;
-  }
 }
 
 /** Without the members that are undefined: an absent field and an undefined one must compare alike. */

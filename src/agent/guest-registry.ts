@@ -1,59 +1,34 @@
-import { GuestAgent } from '../guest/guest-agent.ts';
-import type { Domain, Hypervisor } from '../guest/hypervisor.ts';
-import { type AgentHealth, isRunning } from './guest-status.ts';
-
-/** A run that is older than this is a long one. */
-export const youngMs = 1000;
-const mostYoung = 4;
-const mostRunning = 32;
-
-/** One domain of this host as the agent process holds it. */
-export class LiveGuest {
-  readonly agent: GuestAgent;
-  /** As libvirt last said; null when it has no such domain; undefined before it was asked. */
-  domain: Domain | null | undefined;
-  health: AgentHealth = { state: 'unknown' };
-  /** Runs whose results are delivered, and whose files in the guest may go with the next launcher. */
-  readonly finishedRuns: string[] = [];
-  /** Tasks that are running in the guest, with when they began on the monotonic clock. */
-  readonly running = new Map<string, number>();
-
-  constructor(agent: GuestAgent) {
-    this.agent = agent;
-  }
-
-  /**
-   * Whether a further command would only be in the others' way. A guest is a small machine and its agent answers one call
-   * at a time, so few short commands go at once; long ones take nobody's place.
-   */
-  isFull(now: number): boolean {
-    const young = [...this.running.values()].filter((since) => now - since < youngMs).length;
-    return young >= mostYoung || this.running.size >= mostRunning;
-  }
-
-  get bootId(): string | undefined {
-    return this.health.state === 'answers' ? this.health.facts.bootId : undefined;
-  }
-}
+import { type CallListener, GuestAgent } from '../guest/guest-agent.ts';
+import { type Domain, type Hypervisor, isRunning } from '../guest/hypervisor.ts';
+import type { AgentError } from '../qga/errors.ts';
+import { type AgentState, agentState, agentStates, LiveGuest } from './live-guest.ts';
 
 /** The guests of this host, by domain UUID, and who wants to know when one changes. */
 export class GuestRegistry {
   readonly #hypervisor: Hypervisor;
+  readonly #onCall: CallListener;
   readonly #guests = new Map<string, LiveGuest>();
   readonly #listeners = new Set<(uuid: string) => void>();
+  readonly #suspicionListeners = new Set<(uuid: string) => void>();
 
-  constructor(hypervisor: Hypervisor) {
+  constructor(hypervisor: Hypervisor, onCall: CallListener = () => () => {}) {
     this.#hypervisor = hypervisor;
+    this.#onCall = onCall;
   }
 
   /** The guest with this UUID, whether or not libvirt has been asked about it. */
   get(uuid: string): LiveGuest {
     let guest = this.#guests.get(uuid);
     if (!guest) {
-      guest = new LiveGuest(new GuestAgent(this.#hypervisor, uuid));
+      guest = new LiveGuest(new GuestAgent(this.#hypervisor, uuid, (command) => this.#onSent(uuid, command)));
       this.#guests.set(uuid, guest);
     }
     return guest;
+  }
+
+  /** The guest with this UUID, where there is one. */
+  find(uuid: string): LiveGuest | undefined {
+    return this.#guests.get(uuid);
   }
 
   /** Whether libvirt can be reached. */
@@ -61,24 +36,74 @@ export class GuestRegistry {
     return this.#hypervisor.info() !== undefined;
   }
 
-  /** Libvirt has no such domain any more. */
-  gone(uuid: string): void {
+  /** Libvirt has no such domain any more; `awaited`: what is known of it is still needed. */
+  gone(uuid: string, awaited: boolean): void {
     const guest = this.#guests.get(uuid);
     if (!guest) return;
     guest.domain = null;
     guest.health = { state: 'unknown' };
-    if (guest.running.size === 0) this.#guests.delete(uuid);
+    if (guest.running.size === 0 && !guest.freeze && !awaited) this.#guests.delete(uuid);
     this.changed(uuid);
   }
 
-  /** How many domains there are, and how many of their agents answer. */
-  count(): { total: number; running: number; agentConnected: number } {
-    const known = [...this.#guests.values()].filter(({ domain }) => domain);
+  /** How many domains there are, how many of their agents answer, and how many are frozen. */
+  count(): { total: number; running: number; agentConnected: number; channelBroken: number; frozen: number } {
+    const known = this.#known();
     return {
       total: known.length,
       running: known.filter(({ domain }) => domain && isRunning(domain)).length,
       agentConnected: known.filter(({ health }) => health.state === 'answers' || health.state === 'frozen').length,
+      channelBroken: known.filter(({ health }) => health.state === 'broken').length,
+      frozen: known.filter(({ frozenSince }) => frozenSince !== undefined).length,
     };
+  }
+
+  /** How many guests there are in each state, none left out. */
+  countByState(): Record<AgentState, number> {
+    const counts = Object.fromEntries(agentStates.map((state) => [state, 0])) as Record<AgentState, number>;
+    for (const { domain, health, frozenSince } of this.#known()) {
+      counts[agentState(domain, health, frozenSince !== undefined)] += 1;
+    }
+    return counts;
+  }
+
+  /** Since when the guest is frozen that has been for longest, in milliseconds since the epoch; undefined while none is. */
+  frozenSince(): number | undefined {
+    const since = this.#known().flatMap((guest) => guest.frozenSince ?? []);
+    return since.length > 0 ? Math.min(...since) : undefined;
+  }
+
+  /** The guests that libvirt has a domain of. */
+  #known(): (LiveGuest & { domain: Domain })[] {
+    return [...this.#guests.values()].filter((guest): guest is LiveGuest & { domain: Domain } => Boolean(guest.domain));
+  }
+
+  #onSent(uuid: string, command: string): ReturnType<CallListener> {
+    const ended = this.#onCall(command);
+    return (failure) => {
+      ended(failure);
+      if (failure) this.#onFailure(uuid, failure);
+    };
+  }
+
+  /** A channel that broke tells nobody (C2): whoever meets it first makes it known. */
+  #onFailure(uuid: string, { code, message }: AgentError): void {
+    const guest = this.#guests.get(uuid);
+    if (guest && (code === 'NoDomain' || code === 'NotRunning')) guest.departure.absences++;
+    if (code !== 'ChannelBroken' || guest?.health.state !== 'answers') return;
+    guest.health = { state: 'silent', message, suspect: true };
+    this.changed(uuid);
+    for (const listener of this.#suspicionListeners) listener(uuid);
+  }
+
+  /** Calls the listener with each guest whose channel may be broken and should be asked. */
+  onSuspicion(listener: (uuid: string) => void): void {
+    this.#suspicionListeners.add(listener);
+  }
+
+  /** The guests that a thaw is owed to: nobody knows whether they are frozen. */
+  owedThaws(): LiveGuest[] {
+    return [...this.#guests.values()].filter(({ freezeView }) => freezeView?.thawOwed);
   }
 
   /** Tells the listeners that a guest is not what it was. */

@@ -1,27 +1,37 @@
 import type { Guest } from '../api/resources.ts';
 import type { Condition } from '../api/schema/common.ts';
 import type { GuestStatus } from '../api/schema/guest.ts';
-import type { Domain } from '../guest/hypervisor.ts';
+import { canAnswer, type Domain, isRunning } from '../guest/hypervisor.ts';
 import { setCondition } from '../kube/conditions.ts';
 import type { GuestFacts } from './guest-facts.ts';
+import type { AgentHealth, ChannelCare, FreezeView, LiveGuest } from './live-guest.ts';
 
-/** How a guest's agent answers. */
-export type AgentHealth =
-  | { state: 'unknown' }
-  | { state: 'answers'; facts: GuestFacts }
-  /** It answers, and refuses nearly everything (C21). */
-  | { state: 'frozen' }
-  | { state: 'silent'; message: string };
+export interface GuestObservation {
+  node: string;
+  domain: Domain;
+  health: AgentHealth;
+  channel: ChannelCare;
+  refreshed: LiveGuest['refreshed'];
+  freeze?: FreezeView | undefined;
+  now: number;
+}
 
 /** A Guest's status, from its domain and its agent. Times are set only where a condition turns. */
 export function guestStatus(
   previous: Guest | undefined,
-  { node, domain, health, now }: { node: string; domain: Domain; health: AgentHealth; now: number },
+  { node, domain, health, channel, refreshed, freeze, now }: GuestObservation,
 ): GuestStatus {
   const facts = health.state === 'answers' ? health.facts : undefined;
   const observedGeneration = previous?.metadata.generation ?? 1;
   let conditions = previous?.status?.conditions ?? [];
-  for (const condition of [runningCondition(domain), agentCondition(domain, health)]) {
+  const said = [
+    runningCondition(domain),
+    agentCondition(domain, health),
+    channelCondition(domain, health, channel),
+    frozenCondition(domain, health, freeze),
+    owedCondition(freeze),
+  ];
+  for (const condition of said) {
     conditions = setCondition(conditions, { ...condition, observedGeneration }, now);
   }
   const { onlineVcpus, bootId: _, ...told } = facts ?? lastTold(previous?.status);
@@ -30,15 +40,19 @@ export function guestStatus(
     node,
     domain: { uuid: domain.uuid, name: domain.name, state: domain.state, persistent: domain.persistent },
     ...told,
-    vcpus: { configured: domain.vcpus, ...(onlineVcpus !== undefined && { online: onlineVcpus }) },
+    vcpus: { configured: domain.vcpus, ...onlineVcpus },
     memoryMiB: Math.round(domain.memoryKiB / 1024),
+    ...channelStatus(previous?.status, channel),
+    ...refreshStatus(previous?.status, refreshed),
+    ...(freeze && { busyWith: freeze.task }),
     conditions,
   };
 }
 
 /** What a guest told before it fell silent is still the best that is known of it. */
 function lastTold(status: GuestStatus | undefined): GuestFacts {
-  const { agent, os, hostname, timezone, addresses, interfaces, filesystems, users } = status ?? {};
+  const { agent, os, hostname, timezone, addresses, interfaces, filesystems, disks, users, memoryBlocks } =
+    status ?? {};
   return {
     ...(agent && { agent }),
     ...(os && { os }),
@@ -47,23 +61,19 @@ function lastTold(status: GuestStatus | undefined): GuestFacts {
     ...(addresses && { addresses }),
     ...(interfaces && { interfaces }),
     ...(filesystems && { filesystems }),
+    ...(disks && { disks }),
     ...(users && { users }),
+    ...(memoryBlocks && { memoryBlocks }),
   };
 }
 
 type Said = Pick<Condition, 'type' | 'status' | 'reason' | 'message'>;
 
-/** Whether a domain's vCPUs run, so that its agent can answer. */
-export function isRunning(domain: Domain): boolean {
-  return domain.state === 'running' || domain.state === 'blocked';
-}
-
-/** Whether there is somebody in the guest to talk to. */
-export function canAnswer(domain: Domain): boolean {
-  return isRunning(domain) && domain.agentChannel === 'connected';
-}
-
 function runningCondition(domain: Domain): Said {
+  if (domain.movedAway) {
+    const message = 'the domain left this host: the host that runs it now takes its Guest over';
+    return { type: 'Running', status: 'False', reason: 'DomainMoved', message };
+  }
   const name = domain.state.charAt(0).toUpperCase() + domain.state.slice(1);
   return {
     type: 'Running',
@@ -71,6 +81,33 @@ function runningCondition(domain: Domain): Said {
     reason: `Domain${name}`,
     message: `libvirt says the domain is ${domain.state}`,
   };
+}
+
+function frozenCondition(domain: Domain, health: AgentHealth, freeze: FreezeView | undefined): Said {
+  const of = (status: Said['status'], reason: string, message = ''): Said => ({
+    type: 'Frozen',
+    status,
+    reason,
+    message,
+  });
+  if (freeze?.held) return of('True', 'Held', `task ${freeze.task} holds it, until ${freeze.until} at the latest`);
+  if (freeze?.thawOwed) return of('Unknown', 'ThawOwed', owed(freeze.task));
+  if (health.state === 'frozen') {
+    return of('True', 'FrozenBySomebody', 'somebody froze its filesystems: no task of this cluster holds it');
+  }
+  if (!isRunning(domain)) return of('False', 'DomainNotRunning');
+  if (health.state === 'answers') return of('False', 'Thawed');
+  return of('Unknown', 'AgentUnresponsive', 'its agent does not answer');
+}
+
+function owedCondition(freeze: FreezeView | undefined): Said {
+  return freeze?.thawOwed
+    ? { type: 'ThawOwed', status: 'True', reason: 'ThawOwed', message: owed(freeze.task) }
+    : { type: 'ThawOwed', status: 'False', reason: 'NothingOwed', message: '' };
+}
+
+function owed(task: string): string {
+  return `nobody knows whether the freeze of task ${task} still holds it: it is thawed as soon as it can be reached`;
 }
 
 const frozen = "the guest's filesystems are frozen, and nothing can be started there until they are thawed";
@@ -97,7 +134,56 @@ function agentCondition(domain: Domain, health: AgentHealth): Said {
       return { type: 'AgentConnected', status: 'True', reason: 'GuestFrozen', message: frozen };
     case 'silent':
       return no('AgentUnresponsive', `the guest's agent holds the channel but does not answer: ${health.message}`);
+    case 'broken':
+      return no('ChannelBroken', health.message);
     case 'unknown':
       return no('AgentNotAskedYet', "the guest's agent has just connected");
   }
+}
+
+function channelCondition(domain: Domain, health: AgentHealth, { lastRepair }: ChannelCare): Said {
+  const type = 'ChannelHealthy';
+  const repaired = lastRepair ? ` (last mended ${lastRepair.time}: ${lastRepair.message})` : '';
+  if (!canAnswer(domain)) {
+    return { type, status: 'Unknown', reason: 'AgentDisconnected', message: 'nothing in the guest holds the channel' };
+  }
+  switch (health.state) {
+    case 'answers':
+    case 'frozen':
+      return { type, status: 'True', reason: 'AgentAnswers', message: '' };
+    case 'broken':
+      return {
+        type,
+        status: 'False',
+        reason: 'ChannelBroken',
+        message: `libvirt has given the channel up and refuses every call: an answer was too large or malformed${repaired}`,
+      };
+    case 'silent':
+      return {
+        type,
+        status: 'Unknown',
+        reason: 'AgentUnresponsive',
+        message: "the channel stands and the guest's agent does not answer: it hangs, or is busy",
+      };
+    case 'unknown':
+      return { type, status: 'Unknown', reason: 'AgentNotAskedYet', message: "the guest's agent has just connected" };
+  }
+}
+
+function refreshStatus(last: GuestStatus | undefined, refreshed: LiveGuest['refreshed']) {
+  const observedRefresh = refreshed?.wish ?? last?.observedRefresh;
+  const clock = refreshed?.clock ?? last?.clock;
+  return { ...(observedRefresh !== undefined && { observedRefresh }), ...(clock && { clock }) };
+}
+
+function channelStatus(last: GuestStatus | undefined, { repairs, lastRepair, answeredWish }: ChannelCare) {
+  const observedRepair = answeredWish ?? last?.channel?.observedRepair;
+  if (!lastRepair && observedRepair === undefined) return {};
+  return {
+    channel: {
+      repairs,
+      ...(lastRepair && { lastRepairTime: lastRepair.time, message: lastRepair.message }),
+      ...(observedRepair !== undefined && { observedRepair }),
+    },
+  };
 }

@@ -2,6 +2,7 @@ import { hostLabel } from '../api/resources.ts';
 import type { Cluster } from '../kube/cluster.ts';
 import { type Lease, leases } from '../kube/core-resources.ts';
 import { isAlreadyExists, isConflict, isNotFound } from '../kube/errors.ts';
+import { within } from '../kube/within.ts';
 import type { Logger } from '../observability/log.ts';
 import { type Clock, microTimestamp } from '../seams/clock.ts';
 
@@ -40,6 +41,8 @@ export function hostLeaseName(node: string): string {
 export class HostLease {
   readonly #options: HostLeaseOptions;
   #renewedAt: number | undefined;
+  /** As written last, while nobody else is known to have written it since. */
+  #mine: Lease | undefined;
 
   constructor(options: HostLeaseOptions) {
     this.#options = options;
@@ -60,10 +63,9 @@ export class HostLease {
     while (!signal.aborted) {
       let waitMs = renewMs;
       try {
-        const other = await this.#renew(
-          rival && clock.monotonic() - rival.seenAt > hostLeaseSeconds * 1000,
-          AbortSignal.any([signal, AbortSignal.timeout(tryMs)]),
-        );
+        const rivalRanOut = rival && clock.monotonic() - rival.seenAt > hostLeaseSeconds * 1000;
+        const late = () => new Error(`no answer within ${tryMs} ms`);
+        const other = await within(clock, tryMs, late, signal, (bounded) => this.#renew(rivalRanOut, bounded));
         if (!other) {
           if (this.#renewedAt === undefined) onHeld();
           this.#renewedAt = clock.monotonic();
@@ -95,6 +97,13 @@ export class HostLease {
     const name = hostLeaseName(node);
     const now = microTimestamp(clock.now());
     const spec = { holderIdentity: holder, leaseDurationSeconds: hostLeaseSeconds, renewTime: now };
+    if (this.#mine) {
+      const written = this.#mine;
+      // Whatever becomes of this: unless it goes through, the next try reads the Lease anew.
+      this.#mine = undefined;
+      this.#mine = await cluster.replace(leases, { ...written, spec: { ...written.spec, ...spec } }, { signal });
+      return undefined;
+    }
     let lease: Lease;
     try {
       lease = await cluster.get(leases, { namespace, name }, { signal });
@@ -108,7 +117,7 @@ export class HostLease {
         spec: { ...spec, acquireTime: now },
       };
       try {
-        await cluster.create(leases, fresh, { signal });
+        this.#mine = await cluster.create(leases, fresh, { signal });
         return undefined;
       } catch (createError) {
         if (!isAlreadyExists(createError)) throw createError;
@@ -117,7 +126,7 @@ export class HostLease {
     }
     const free = !lease.spec.holderIdentity || lease.spec.holderIdentity === holder || rivalRanOut;
     if (!free) return lease;
-    await cluster.replace(leases, { ...lease, spec: { ...lease.spec, ...spec } }, { signal });
+    this.#mine = await cluster.replace(leases, { ...lease, spec: { ...lease.spec, ...spec } }, { signal });
     return undefined;
   }
 }

@@ -2,6 +2,7 @@ import type { GuestHost } from '../api/resources.ts';
 import type { GuestHostStatus } from '../api/schema/guest-host.ts';
 import type { HypervisorInfo } from '../guest/hypervisor.ts';
 import { setCondition } from '../kube/conditions.ts';
+import type { SealingKey } from '../sealing/sealing-key.ts';
 import type { GuestRegistry } from './guest-registry.ts';
 
 export interface HostObservation {
@@ -13,12 +14,15 @@ export interface HostObservation {
   registry: GuestRegistry;
   agent: { version: string; startTime: string };
   lease: { namespace: string; name: string };
+  sealingKey: SealingKey | undefined;
   now: number;
 }
 
+const mostNamed = 8;
+
 /** A GuestHost's status. */
 export function hostStatus(previous: GuestHost | undefined, observed: HostObservation): GuestHostStatus {
-  const { uri, info, problem, registry, agent, lease, now } = observed;
+  const { uri, info, problem, registry, agent, lease, sealingKey, now } = observed;
   const observedGeneration = previous?.metadata.generation ?? 1;
   const libvirtConnected = info
     ? ({ status: 'True', reason: 'Connected', message: '' } as const)
@@ -33,6 +37,7 @@ export function hostStatus(previous: GuestHost | undefined, observed: HostObserv
     ? { ...libvirtConnected, reason: 'HostReady' }
     : { ...libvirtConnected, reason: 'LibvirtNotConnected' };
   conditions = setCondition(conditions, { type: 'Ready', ...ready, observedGeneration }, now);
+  conditions = setCondition(conditions, { ...owedCondition(registry), observedGeneration }, now);
   const last = previous?.status;
   const version = info?.libvirtVersion ?? last?.libvirt?.version;
   const hypervisorVersion = info?.hypervisorVersion ?? last?.hypervisorVersion;
@@ -42,6 +47,15 @@ export function hostStatus(previous: GuestHost | undefined, observed: HostObserv
     agent,
     guests: registry.count(),
     lease,
+    ...(sealingKey && { sealingKey }),
     conditions,
   };
+}
+
+function owedCondition(registry: GuestRegistry) {
+  const owed = registry.owedThaws();
+  if (owed.length === 0) return { type: 'ThawOwed', status: 'False', reason: 'NothingOwed', message: '' } as const;
+  const names = owed.slice(0, mostNamed).map(({ domain, agent }) => domain?.name ?? agent.uuid);
+  const message = `${owed.length} guests may be frozen and can't be thawed yet: ${names.join(', ')}`;
+  return { type: 'ThawOwed', status: 'True', reason: 'ThawOwed', message } as const;
 }

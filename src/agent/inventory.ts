@@ -1,14 +1,15 @@
 import { isDeepStrictEqual } from 'node:util';
 import { apiVersion, domainUuidLabel, type Guest, guests } from '../api/resources.ts';
-import type { Domain, Hypervisor, HypervisorEvent } from '../guest/hypervisor.ts';
+import { canAnswer, type Domain, type Hypervisor, type HypervisorEvent, isRunning } from '../guest/hypervisor.ts';
 import type { Cluster } from '../kube/cluster.ts';
 import { isAlreadyExists, isNotFound } from '../kube/errors.ts';
 import type { Logger } from '../observability/log.ts';
 import type { Clock } from '../seams/clock.ts';
 import { type DomainMetadata, parseDomainMetadata } from './domain-metadata.ts';
 import { guestNames } from './guest-name.ts';
-import type { GuestRegistry, LiveGuest } from './guest-registry.ts';
-import { canAnswer, guestStatus, isRunning } from './guest-status.ts';
+import type { GuestRegistry } from './guest-registry.ts';
+import { guestStatus } from './guest-status.ts';
+import type { LiveGuest } from './live-guest.ts';
 
 export interface InventoryOptions {
   cluster: Cluster;
@@ -22,12 +23,16 @@ export interface InventoryOptions {
   lookAgain(uuid: string): void;
   /** Asks the guest about itself; what it tells comes with another look. */
   askGuest(uuid: string): void;
+  /** Whether the domain's channel is unplugged just now, to be mended. */
+  isUnplugged(uuid: string): boolean;
   clock: Clock;
   logger: Logger;
 }
 
 /** A Guest of the same domain on another node: it may still come here. */
 const elsewhereRetryMs = 60_000;
+/** It runs here, so it is moving here: the other node is about to let go of it. */
+const arrivingRetryMs = 2000;
 
 /**
  * Keeps each domain's Guest true. `reconcile` looks at one domain and does what is needed; `onEvent` says which domain
@@ -42,8 +47,10 @@ export class Inventory {
 
   /** Takes in what libvirt tells, and asks for a look at the domain. */
   onEvent(event: HypervisorEvent): void {
+    const { registry, lookAgain, clock } = this.#options;
+    if (event.type === 'metadata') lookAgain(event.uuid);
     if (event.type !== 'lifecycle' && event.type !== 'agent') return;
-    const { registry, lookAgain } = this.#options;
+    registry.get(event.uuid).departure.onEvent(event, clock.monotonic());
     // Whoever answered before this event may be gone: a new boot, another agent.
     if (event.type === 'agent' || event.event === 'started' || event.event === 'stopped') {
       registry.get(event.uuid).health = { state: 'unknown' };
@@ -63,20 +70,59 @@ export class Inventory {
 
   /** Looks at one domain as libvirt has it, and at what its guest told last. Never waits for a guest. */
   async reconcile(uuid: string, signal: AbortSignal): Promise<{ requeueAfterMs?: number }> {
-    const { hypervisor, registry, guestOf, askGuest } = this.#options;
-    const domain = await hypervisor.domain(uuid, signal);
-    if (!domain) {
-      registry.gone(uuid);
-      await this.#remove(guestOf(uuid), signal);
-      return {};
-    }
+    const { hypervisor, registry, askGuest, isUnplugged, clock } = this.#options;
+    const unplugged = isUnplugged(uuid);
+    const askedAt = clock.monotonic();
+    const seen = await hypervisor.domain(uuid, signal);
+    const domain = seen && unplugged ? { ...seen, agentChannel: 'disconnected' as const } : seen;
+    if (!domain) return await this.#missing(uuid, askedAt, signal);
     const live = registry.get(uuid);
     live.domain = domain;
+    live.departure.see(domain, askedAt);
     if (!canAnswer(domain)) live.health = { state: 'unknown' };
     else if (live.health.state === 'unknown') askGuest(uuid);
     registry.changed(uuid);
     const elsewhere = await this.#write(live, domain, signal);
-    return elsewhere ? { requeueAfterMs: elsewhereRetryMs } : {};
+    if (!elsewhere) return {};
+    return { requeueAfterMs: isRunning(domain) ? arrivingRetryMs : elsewhereRetryMs };
+  }
+
+  /**
+   * A domain that may have been moved leaves its Guest behind for the host that runs it now: with what people have
+   * written into it, which a new one would lack.
+   */
+  async #missing(uuid: string, askedAt: number, signal: AbortSignal): Promise<{ requeueAfterMs?: number }> {
+    const { registry, guestOf, node, clock } = this.#options;
+    const guest = guestOf(uuid);
+    const live = registry.get(uuid);
+    const wasOff = live.domain === undefined && (guest?.status?.domain?.state ?? 'shutoff') === 'shutoff';
+    if (!wasOff) live.departure.see(undefined, askedAt);
+    const awaitedMs = live.departure.awaitedMs(clock.monotonic());
+    registry.gone(uuid, awaitedMs > 0);
+    if (awaitedMs === 0) {
+      await this.#remove(guest, signal);
+      return {};
+    }
+    if (guest?.status?.node === node) await this.#letGo(guest, live, signal);
+    return { requeueAfterMs: awaitedMs };
+  }
+
+  async #letGo(guest: Guest, live: LiveGuest, signal: AbortSignal): Promise<void> {
+    const { cluster, node, clock } = this.#options;
+    const { uuid = '', name = '' } = guest.status?.domain ?? {};
+    const domain: Domain = {
+      uuid,
+      name,
+      state: 'shutoff',
+      movedAway: true,
+      persistent: false,
+      agentChannel: 'disconnected',
+      vcpus: guest.status?.vcpus?.configured ?? 0,
+      memoryKiB: (guest.status?.memoryMiB ?? 0) * 1024,
+    };
+    const { health, channel, refreshed, freezeView: freeze } = live;
+    const status = guestStatus(guest, { node, domain, health, channel, refreshed, freeze, now: clock.now() });
+    if (!isDeepStrictEqual(guest.status, status)) await cluster.replaceStatus(guests, { ...guest, status }, { signal });
   }
 
   /** Writes the Guest if it is not what it should be; true when the domain's Guest belongs to another node. */
@@ -89,11 +135,13 @@ export class Inventory {
     const guest = known && !moved ? known : await this.#findOrCreate(domain, namespace, metadata, signal);
     if (!guest) return true;
 
-    const labelled = await this.#withLabels(guest, metadata.labels, signal);
-    const status = guestStatus(labelled, { node, domain, health: live.health, now: clock.now() });
-    if (!isDeepStrictEqual(labelled.status, status)) {
-      await cluster.replaceStatus(guests, { ...labelled, status }, { signal });
-    }
+    const { health, channel, refreshed, freezeView: freeze } = live;
+    const status = guestStatus(guest, { node, domain, health, channel, refreshed, freeze, now: clock.now() });
+    // The status first: only a Guest that is this node's may be labelled from here.
+    const ours = isDeepStrictEqual(guest.status, status)
+      ? guest
+      : await cluster.replaceStatus(guests, { ...guest, status }, { signal });
+    await this.#label(ours, metadata.labels, signal);
     if (moved) await this.#remove(known, signal);
     return false;
   }
@@ -144,18 +192,21 @@ export class Inventory {
     }
   }
 
-  /** Where two nodes define the same domain, the one that runs it has the Guest. */
+  /**
+   * Where two nodes define the same domain, the one that runs it has the Guest, once the other let go of it or is not
+   * heard of any more. An admission policy holds agents to the same rule.
+   */
   #isOurs(guest: Guest, domain: Domain): boolean {
-    const { node, domain: last } = guest.status ?? {};
+    const { node } = guest.status ?? {};
     if (node === undefined || node === this.#options.node) return true;
-    return isRunning(domain) || last?.state === 'shutoff';
+    return isRunning(domain) && isLetGo(guest);
   }
 
-  async #withLabels(guest: Guest, labels: Record<string, string>, signal: AbortSignal): Promise<Guest> {
+  async #label(guest: Guest, labels: Record<string, string>, signal: AbortSignal): Promise<void> {
     const missing = Object.entries(labels).filter(([name, value]) => guest.metadata.labels?.[name] !== value);
-    if (missing.length === 0) return guest;
+    if (missing.length === 0) return;
     const patch = { metadata: { labels: Object.fromEntries(missing) } };
-    return await this.#options.cluster.mergePatch(guests, guest.metadata, patch, { signal });
+    await this.#options.cluster.mergePatch(guests, guest.metadata, patch, { signal });
   }
 
   async #remove(guest: Guest | undefined, signal: AbortSignal): Promise<void> {
@@ -169,4 +220,10 @@ export class Inventory {
       if (!isNotFound(error)) throw error;
     }
   }
+}
+
+/** Whether the node that had this Guest runs it no longer, or has fallen silent. */
+function isLetGo({ status }: Guest): boolean {
+  const running = status?.conditions?.find(({ type }) => type === 'Running');
+  return status?.domain?.state === 'shutoff' || running?.status === 'Unknown';
 }

@@ -1,25 +1,44 @@
-import type { GuestTask } from '../api/resources.ts';
+import { type GuestTask, isOverPhase } from '../api/resources.ts';
 import type { GuestTaskStatus, TaskPhase } from '../api/schema/guest-task.ts';
-import type { JournalEntry } from '../guest/journal.ts';
+import type { JournalEntry, Sent, TakenOver } from '../guest/journal.ts';
 
 /** How a task ended: what is journalled first and written to its status then. */
 export type TaskOutcome = Pick<
   GuestTaskStatus,
-  'phase' | 'reason' | 'message' | 'exec' | 'startTime' | 'completionTime'
+  | 'phase'
+  | 'reason'
+  | 'message'
+  | 'exec'
+  | 'freeze'
+  | 'password'
+  | 'command'
+  | 'readFile'
+  | 'writeFile'
+  | 'startTime'
+  | 'completionTime'
 > & { phase: TaskPhase; reason: string };
+
+type Claim = NonNullable<GuestTaskStatus['claim']>;
 
 /** What the agent knows of a task's guest. */
 export interface GuestView {
   /** Why nothing can be started there now. */
   obstacle?: { reason: string; message: string; permanent?: boolean } | undefined;
+  /** Its present boot, where known. */
+  bootId?: string | undefined;
   /** As many commands run there as may at once. */
   full: boolean;
+  /** It left this host: for so long another host is still waited for that runs it. 0 or missing: it did not. */
+  awaitedMs?: number | undefined;
+  /** Why a task that another host began can't even be looked for. */
+  unseen?: { reason: string; message: string; permanent?: boolean } | undefined;
 }
 
 export interface TaskObservation {
   task: GuestTask;
   /** What this node's journal knows of it. */
   entry: JournalEntry<TaskOutcome> | undefined;
+  node: string;
   /** This node's journal. */
   journalId: string;
   guest: GuestView;
@@ -40,35 +59,37 @@ export type TaskDecision =
   | { do: 'wait'; reason?: string; message?: string; lookAgainMs?: number | undefined }
   /** Claim it, then run it. */
   | { do: 'claim' }
+  /** Claim what another agent or journal has claimed, then find out how far that came. */
+  | { do: 'takeOver'; sentBefore: Sent }
   /** It is ours: start it, or find it again where an earlier life of this process may have started it. */
-  | { do: 'run'; sentBefore?: { bootId?: string } };
-
-const over: ReadonlySet<string | undefined> = new Set<TaskPhase>(['Succeeded', 'Failed', 'Unknown', 'Skipped']);
+  | { do: 'run'; sentBefore?: Sent };
 
 /** Whether a task has come to its end. */
 export function isTaskOver(task: GuestTask): boolean {
-  return over.has(task.status?.phase);
+  return isOverPhase(task.status?.phase);
 }
 
 /** What an agent does next with one task. */
-export function decideTask({ task, entry, journalId, guest, now }: TaskObservation): TaskDecision {
+export function decideTask(observed: TaskObservation): TaskDecision {
+  const { task, entry, node, journalId, guest, now } = observed;
   if (isTaskOver(task)) return entry ? { do: 'forget' } : { do: 'nothing' };
+  const claim = task.status?.claim;
+  // What this journal says of a task that another host has claimed since is out of date.
+  if (claim && claim.node !== node && movesOf(task) > 0) return takeOver(observed, 'GuestMoved');
   if (entry?.state === 'ended') return { do: 'deliver', outcome: entry.outcome };
 
-  const claim = task.status?.claim;
-  if (claim && claim.journal !== journalId) {
-    return {
-      do: 'end',
-      phase: 'Unknown',
-      reason: 'JournalLost',
-      message: `the task was claimed by a journal of node ${claim.node} that is gone: nobody knows whether it ran`,
-    };
-  }
+  if (claim && claim.journal !== journalId) return afterLostJournal(observed, claim);
+  if (entry && guest.awaitedMs) return waitForNextHost(task, guest.awaitedMs);
   // Even without a claim: a status can be edited, and an etcd put back to yesterday.
   if (entry) return { do: 'run', sentBefore: entry };
+  // It went to another host and came back, or this one died before it could note that it took it over.
+  if (claim && movesOf(task) > 0) return { do: 'run', sentBefore: sentElsewhere(task, 'GuestMoved') };
   if (task.metadata.deletionTimestamp) return { do: 'nothing' };
 
   // Claimed or not, the journal says that nothing was sent: it can still be left undone.
+  if (task.spec.release) {
+    return { do: 'end', phase: 'Skipped', reason: 'Released', message: 'it was let go before it began' };
+  }
   const late = lateness(task, guest, now);
   if (late) return late;
   if (guest.obstacle) {
@@ -77,7 +98,44 @@ export function decideTask({ task, entry, journalId, guest, now }: TaskObservati
     return { do: 'wait', reason, message, lookAgainMs: untilDeadline(task, now) };
   }
   if (guest.full) return { do: 'wait', lookAgainMs: untilDeadline(task, now) };
-  return claim ? { do: 'run' } : { do: 'claim' };
+  // It may be started in the boot that stands in the claim, and in no other: whoever claims it next relies on that.
+  return claim && claim.bootId === guest.bootId ? { do: 'run' } : { do: 'claim' };
+}
+
+/** Another may have begun with it in the guest that is here now. */
+function takeOver({ task, guest: { unseen } }: TaskObservation, why: TakenOver): TaskDecision {
+  if (!unseen) return { do: 'takeOver', sentBefore: sentElsewhere(task, why) };
+  const { reason, message, permanent } = unseen;
+  // Even past its deadline: what runs there has to be ended.
+  return permanent ? { do: 'end', phase: 'Unknown', reason, message } : { do: 'wait', reason, message };
+}
+
+function waitForNextHost({ spec }: GuestTask, lookAgainMs: number): TaskDecision {
+  const message = `guest ${spec.guestName} left this host: the host that runs it now is waited for`;
+  return { do: 'wait', reason: 'GuestMoved', message, lookAgainMs };
+}
+
+/** The guest may still tell, as long as it is in the boot that the lost journal had claimed the task for. */
+function afterLostJournal(observed: TaskObservation, claim: Claim): TaskDecision {
+  const { task, node, guest } = observed;
+  if (claim.node === node && claim.bootId !== undefined && !task.spec.sealed) {
+    if (!guest.unseen || guest.unseen.reason === 'LibvirtNotConnected') return takeOver(observed, 'JournalLost');
+    if (guest.awaitedMs) return waitForNextHost(task, guest.awaitedMs);
+  }
+  const message = `the task was claimed by a journal of node ${claim.node} that is gone: nobody knows whether it ran`;
+  return { do: 'end', phase: 'Unknown', reason: 'JournalLost', message };
+}
+
+/** How many times it has followed its guest to another host. */
+export function movesOf({ spec }: GuestTask): number {
+  return spec.moves ?? 0;
+}
+
+/** What may have been sent by a host that the guest has left, or by one whose journal was lost since. */
+function sentElsewhere({ spec, status }: GuestTask, takenOver: TakenOver): Sent {
+  const { bootId } = status?.claim ?? {};
+  const action = Object.keys(spec.action)[0] ?? '';
+  return { guest: spec.guestUID ?? '', action, takenOver, ...(bootId !== undefined && { bootId }) };
 }
 
 function lateness({ spec }: GuestTask, { obstacle }: GuestView, now: number): TaskDecision | undefined {

@@ -20,7 +20,7 @@ const longestRetryMs = 15_000;
 
 /**
  * Writes a task's outcome to its status, and keeps at it through outages for as long as it takes. Resolves when it is
- * written, or when nobody can want it any more: the task is gone, over, or claimed anew.
+ * written, or when nobody can want it any more: the task is gone, over, bound to another node, or claimed anew.
  */
 export async function deliver(task: GuestTask, outcome: TaskOutcome, options: DeliveryOptions): Promise<void> {
   const { cluster, journalId, clock, logger, signal } = options;
@@ -38,7 +38,7 @@ export async function deliver(task: GuestTask, outcome: TaskOutcome, options: De
       }
     }
     const fresh = await latest(current, options);
-    if (!fresh || isTaskOver(fresh)) return;
+    if (!fresh || isTaskOver(fresh) || fresh.spec.nodeName !== task.spec.nodeName) return;
     if (fresh.status?.claim && fresh.status.claim.journal !== journalId) return;
     current = fresh;
   }

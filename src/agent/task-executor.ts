@@ -1,22 +1,37 @@
 import { type Guest, type GuestTask, guestTasks } from '../api/resources.ts';
 import type { GuestTaskStatus } from '../api/schema/guest-task.ts';
-import { type ExecEnd, runExec } from '../guest/exec-run.ts';
-import type { Journal } from '../guest/journal.ts';
+import type { Journal, Sent } from '../guest/journal.ts';
 import type { Cluster } from '../kube/cluster.ts';
 import { keyOf, type ObjectKey } from '../kube/objects.ts';
 import type { Logger } from '../observability/log.ts';
+import type { OpeningKey } from '../sealing/seal.ts';
 import { type Clock, timestamp } from '../seams/clock.ts';
-import { outcomeOfEnd } from './exec-outcome.ts';
-import { execBlocked, obstacleOf } from './guest-obstacle.ts';
-import { type GuestRegistry, type LiveGuest, youngMs } from './guest-registry.ts';
-import { decideTask, isTaskOver, type TaskOutcome } from './task-decision.ts';
+import { type Action, TaskDeleted, TaskMoved } from './actions/action.ts';
+import { actionOf } from './actions/index.ts';
+import type { FreezeKeeper } from './freeze-keeper.ts';
+import { obstacleOf, takeOverObstacle } from './guest-obstacle.ts';
+import type { GuestRegistry } from './guest-registry.ts';
+import { type LiveGuest, youngMs } from './live-guest.ts';
+import { Pauses } from './pauses.ts';
+import {
+  decideTask,
+  isTaskOver,
+  movesOf,
+  type TaskDecision,
+  type TaskObservation,
+  type TaskOutcome,
+} from './task-decision.ts';
 import { deliver, withOutcome } from './task-delivery.ts';
-import { DeadlineReached, deadlineOf, noticeRunning, Pauses } from './task-timers.ts';
+import { TaskParting } from './task-parting.ts';
+import { TaskRun } from './task-run.ts';
 
 export interface TaskExecutorOptions {
   cluster: Cluster;
   journal: Journal<TaskOutcome>;
   registry: GuestRegistry;
+  /** Opens what is sealed to this node; undefined where its key is damaged. */
+  openingKey: OpeningKey | undefined;
+  freezes: FreezeKeeper;
   /** The Guest of that name, if this node runs it. */
   guestOf(key: ObjectKey): Guest | undefined;
   node: string;
@@ -28,14 +43,21 @@ export interface TaskExecutorOptions {
   signal: AbortSignal;
   /** Asks for another look at a task. */
   lookAgain(task: GuestTask, afterMs: number): void;
-  onEnded?(outcome: TaskOutcome, seconds: number): void;
+  /** A task was deleted that had begun something in the guest, and that has been ended; `how`: a sentence. */
+  onDeletedEnded?(guestUid: string, how: string): void;
+  onStarted?(actionName: string): void;
+  onEnded?(outcome: TaskOutcome, actionName: string, seconds: number): void;
 }
 
-/** Files of so many delivered runs are removed by one later launcher. */
-const dropAtOnce = 8;
 const retryMs = 1000;
 
-class TaskDeleted extends Error {}
+const unknownAction = {
+  phase: 'Failed',
+  reason: 'ActionUnknown',
+  message: "this node's agent is older than the action: bring it up to date",
+} as const;
+
+type KnownAction = NonNullable<ReturnType<typeof actionOf>>;
 
 /**
  * Carries out this node's tasks.
@@ -45,46 +67,96 @@ class TaskDeleted extends Error {}
  */
 export class TaskExecutor {
   readonly #options: TaskExecutorOptions;
-  readonly #runs = new Map<string, { abort: AbortController; done: Promise<void> }>();
-  /** Delivered tasks whose end the cache does not show yet: it must not be taken for news. */
-  readonly #delivered = new Set<string>();
+  /** Tasks that something is being done about, by UID; `run` is missing where only an outcome is delivered. */
+  readonly #underWay = new Map<string, { run: TaskRun | undefined; done: Promise<void> }>();
+  /** Delivered tasks whose end the cache does not show yet, with their moves then: it must not be taken for news. */
+  readonly #delivered = new Map<string, number>();
   readonly #pauses: Pauses;
+  readonly #parting: TaskParting;
 
   constructor(options: TaskExecutorOptions) {
     this.#options = options;
     this.#pauses = new Pauses(options.clock);
+    this.#parting = new TaskParting({ ...options, runOf: (uid) => this.#underWay.get(uid)?.run });
   }
 
   /** Does what is next for one task, as last seen; returns when to look again at the latest. */
   async reconcile(task: GuestTask): Promise<{ requeueAfterMs?: number }> {
-    const { journal, registry, clock, node, guestOf } = this.#options;
+    const { journal, registry, node, guestOf } = this.#options;
     const uid = uidOf(task);
-    if (this.#runs.has(uid) || task.spec.guestUID === undefined || task.spec.nodeName !== node) return {};
-    if (this.#delivered.has(uid)) {
-      if (isTaskOver(task)) this.#delivered.delete(uid);
+    if (task.spec.guestUID === undefined || task.spec.nodeName !== node) return {};
+    const underWay = this.#underWay.get(uid);
+    if (underWay) {
+      underWay.run?.update(task);
       return {};
+    }
+    const delivered = this.#delivered.get(uid);
+    if (delivered !== undefined) {
+      if (!isTaskOver(task) && movesOf(task) === delivered) return {};
+      this.#delivered.delete(uid);
     }
     const pausedMs = this.#pauses.left(uid);
     if (pausedMs > 0) return { requeueAfterMs: pausedMs };
     const guest = registry.get(task.spec.guestUID);
     // The domains of this host have not been listed yet: soon they are.
-    if (guest.domain === undefined && registry.connected && guestOf(guestKeyOf(task))) return {};
-    const obstacle = obstacleOf(task, guestOf(guestKeyOf(task)), guest, registry.connected);
-    const decision = decideTask({
+    if (!isTaskOver(task) && guest.domain === undefined && registry.connected && guestOf(guestKeyOf(task))) return {};
+    const known = actionOf(task);
+    if (!known) {
+      if (!isTaskOver(task) && !journal.get(uid)) await this.#endUntouched(task, unknownAction);
+      return {};
+    }
+    const problem = isTaskOver(task) || journal.get(uid) ? undefined : known.action.problem?.(task);
+    if (problem) {
+      await this.#endUntouched(task, { phase: 'Failed', ...problem });
+      return {};
+    }
+    return await this.#carryOut(decideTask(this.#observe(task, guest, known)), task, guest, known);
+  }
+
+  #observe(task: GuestTask, guest: LiveGuest, { action }: KnownAction): TaskObservation {
+    const { journal, registry, clock, node, guestOf, openingKey } = this.#options;
+    const setting = {
       task,
-      entry: journal.get(uid),
+      action,
+      object: guestOf(guestKeyOf(task)),
+      live: guest,
+      libvirtConnected: registry.connected,
+      sealingKeyId: openingKey?.sealingKey.id,
+    };
+    return {
+      task,
+      entry: journal.get(uidOf(task)),
+      node,
       journalId: journal.id,
-      guest: { obstacle, full: guest.isFull(clock.monotonic()) },
+      guest: {
+        bootId: guest.bootId,
+        obstacle: obstacleOf(setting),
+        unseen: takeOverObstacle(setting, clock.now()),
+        full: guest.isFull(clock.monotonic()),
+        awaitedMs: guest.departure.awaitedMs(clock.monotonic()),
+      },
       now: clock.now(),
-    });
+    };
+  }
+
+  async #carryOut(
+    decision: TaskDecision,
+    task: GuestTask,
+    guest: LiveGuest,
+    known: KnownAction,
+  ): Promise<{ requeueAfterMs?: number }> {
+    const { journal, freezes } = this.#options;
+    const uid = uidOf(task);
     switch (decision.do) {
       case 'nothing':
         return {};
       case 'forget':
-        await journal.forget(uid);
+        // A freeze is ended before it is forgotten, whoever called its task over.
+        if (freezes.find(uid)) this.#parting.abandon(uid);
+        else await journal.forget(uid);
         return {};
       case 'deliver':
-        this.#track(task, (signal) => this.#deliver(task, decision.outcome, signal));
+        this.#track(task, this.#deliver(task, decision.outcome));
         return {};
       case 'end':
         await this.#endUntouched(task, decision);
@@ -93,123 +165,103 @@ export class TaskExecutor {
         await this.#showWaiting(task, decision.reason, decision.message);
         return decision.lookAgainMs === undefined ? {} : { requeueAfterMs: decision.lookAgainMs };
       case 'claim':
-        guest.running.set(uid, clock.monotonic());
-        try {
-          this.#start(await this.#claim(task), guest, undefined);
-        } catch (error) {
-          guest.running.delete(uid);
-          throw error;
-        }
+        await this.#claimAndStart(task, guest, known, guest.bootId, undefined);
+        return {};
+      case 'takeOver':
+        // Before the claim: a life that finds only that would take it for nothing sent.
+        await journal.record(uid, { state: 'sending', ...decision.sentBefore, task: keyOf(task) });
+        await this.#claimAndStart(task, guest, known, decision.sentBefore.bootId, decision.sentBefore);
         return {};
       case 'run':
-        guest.running.set(uid, clock.monotonic());
-        this.#start(task, guest, decision.sentBefore);
+        this.#enter(task, guest, known.action);
+        this.#start(task, guest, known, decision.sentBefore);
         return {};
     }
   }
 
-  /** The task's object is gone: nobody waits for it any more. What runs in the guest goes on. */
+  /** The task is no longer among those of this node: its object is gone, or it followed its guest to another host. */
   deleted(task: GuestTask): void {
     const uid = uidOf(task);
     this.#pauses.forget(uid);
     this.#delivered.delete(uid);
-    this.#runs.get(uid)?.abort.abort(new TaskDeleted());
-    if (!this.#runs.has(uid)) this.#inBackground(this.#options.journal.forget(uid), uid);
+    if (this.#underWay.get(uid)?.run || this.#options.journal.get(uid)) this.#parting.part(uid, task.metadata);
   }
 
-  /** Tasks whose objects went while no agent looked leave nothing behind. `uids`: those that there are. */
+  /** Tasks that went while no agent looked leave nothing behind. `uids`: those that this node has. */
   forgetAllBut(uids: ReadonlySet<string>): void {
-    const { journal } = this.#options;
-    const gone = [...journal.tasks()].filter((uid) => !uids.has(uid) && !this.#runs.has(uid));
-    for (const uid of gone) this.#inBackground(journal.forget(uid), uid);
+    this.#parting.partFromAllBut(new Set([...uids, ...this.#underWay.keys()]));
   }
 
   /** Resolves when nothing is under way any more; abort the signal first. */
   async drained(): Promise<void> {
-    await Promise.allSettled([...this.#runs.values()].map(({ done }) => done));
+    await Promise.allSettled([...this.#underWay.values()].map(({ done }) => done));
   }
 
-  async #claim(task: GuestTask): Promise<GuestTask> {
+  #enter(task: GuestTask, guest: LiveGuest, { exclusive }: Action): void {
+    guest.running.set(uidOf(task), this.#options.clock.monotonic());
+    if (exclusive) guest.reservedFor = { uid: uidOf(task), task: keyOf(task) };
+  }
+
+  #leave(task: GuestTask, guest: LiveGuest): void {
+    guest.running.delete(uidOf(task));
+    if (guest.reservedFor?.uid === uidOf(task)) guest.reservedFor = undefined;
+  }
+
+  /** `bootId`: the boot of the guest in which it may be started. */
+  async #claimAndStart(
+    task: GuestTask,
+    guest: LiveGuest,
+    known: KnownAction,
+    bootId: string | undefined,
+    sentBefore: Sent | undefined,
+  ): Promise<void> {
+    this.#enter(task, guest, known.action);
+    try {
+      const claimed = await this.#claim(task, bootId, sentBefore ? task.status : undefined);
+      this.#options.onStarted?.(known.actionName);
+      this.#start(claimed, guest, known, sentBefore);
+    } catch (error) {
+      this.#leave(task, guest);
+      throw error;
+    }
+  }
+
+  /** `before`: what another host has told of it. */
+  async #claim(task: GuestTask, bootId: string | undefined, before: GuestTaskStatus | undefined): Promise<GuestTask> {
     const { cluster, clock, node, instance, journal, signal } = this.#options;
-    const now = clock.now();
-    const claim = { node, instance, journal: journal.id, time: timestamp(now) };
-    const status: GuestTaskStatus = {
-      observedGeneration: task.metadata.generation ?? 0,
-      phase: 'Claimed',
-      claim,
-      startTime: timestamp(now),
-    };
+    const time = timestamp(clock.now());
+    const { reason: _, message: __, ...told } = before ?? { phase: 'Claimed' as const, startTime: time };
+    const claim = { node, instance, journal: journal.id, ...(bootId !== undefined && { bootId }), time };
+    const status: GuestTaskStatus = { ...told, observedGeneration: task.metadata.generation ?? 0, claim };
     return await cluster.replaceStatus(guestTasks, { ...task, status }, { signal });
   }
 
-  #start(task: GuestTask, guest: LiveGuest, sentBefore: { bootId?: string } | undefined): void {
-    const { clock, registry } = this.#options;
+  #start(task: GuestTask, guest: LiveGuest, { actionName, action }: KnownAction, sentBefore: Sent | undefined): void {
+    const { clock, registry, signal } = this.#options;
+    const run = new TaskRun({ ...this.#options, task, actionName, action, guest, sentBefore, stopped: signal });
     // Once it is a long one, others may begin.
     const cancel = clock.after(youngMs, () => registry.changed(guest.agent.uuid));
-    this.#track(task, async (signal) => {
+    const work = async () => {
       try {
-        await this.#run(task, guest, sentBefore, signal);
+        switch (await run.carryOut()) {
+          case 'putBack':
+            await this.#putBack(task);
+            break;
+          case 'left':
+            this.#pause(task);
+            // It may have gone before there was anything to let go of.
+            this.#parting.part(uidOf(task), task.metadata);
+            break;
+          case 'delivered':
+            this.#afterDelivery(task);
+        }
       } finally {
         cancel();
-        guest.running.delete(uidOf(task));
+        this.#leave(task, guest);
         registry.changed(guest.agent.uuid);
       }
-    });
-  }
-
-  async #run(
-    task: GuestTask,
-    guest: LiveGuest,
-    sentBefore: { bootId?: string } | undefined,
-    stopped: AbortSignal,
-  ): Promise<void> {
-    const { journal, clock, logger } = this.#options;
-    const uid = uidOf(task);
-    const startedAt = clock.monotonic();
-    const deadline = deadlineOf(task, clock);
-    const shown = noticeRunning(task, this.#options);
-    let ending: Omit<TaskOutcome, 'startTime' | 'completionTime'>;
-    try {
-      const { bootId } = guest;
-      const exec = task.spec.action.exec;
-      if (!exec) throw new TypeError('the task has no action this agent knows');
-      if (!sentBefore) await journal.record(uid, { state: 'sending', ...(bootId !== undefined && { bootId }) });
-      const drop = guest.finishedRuns.length >= dropAtOnce ? guest.finishedRuns.splice(0) : [];
-      const run = { id: uid, exec, sentBefore, bootId, drop };
-      const end = await runExec(guest.agent, run, clock, AbortSignal.any([stopped, deadline.signal]));
-      if (end.kind === 'notStarted') {
-        const final = await this.#whyNotStarted(guest, end, stopped);
-        if (!final) return await this.#putBack(task);
-        ending = final;
-      } else ending = outcomeOfEnd(end, exec.command[0] ?? '');
-    } catch (error) {
-      if (!(error instanceof DeadlineReached)) throw error;
-      const message =
-        'the command had not ended by the deadline: it is no longer waited for, and may still run in the guest';
-      ending = { phase: 'Failed', reason: 'DeadlineExceeded', message };
-    } finally {
-      deadline.cancel();
-      shown.cancel();
-    }
-    const { startTime } = task.status ?? {};
-    const outcome = { ...ending, ...(startTime && { startTime }), completionTime: timestamp(clock.now()) };
-    this.#options.onEnded?.(outcome, (clock.monotonic() - startedAt) / 1000);
-    try {
-      await journal.record(uid, { state: 'ended', outcome });
-    } catch (error) {
-      // The API server is the better place for it than nowhere.
-      logger.error({ err: error, task: uid }, 'the journal could not be written: delivering the outcome without it');
-    }
-    await this.#deliver(await shown.latest(), outcome, stopped);
-    guest.finishedRuns.push(uid);
-  }
-
-  /** The end of a task whose launcher never ran; undefined when a later try may fare better. */
-  async #whyNotStarted(guest: LiveGuest, { error }: Extract<ExecEnd, { kind: 'notStarted' }>, signal: AbortSignal) {
-    if (error.code === 'Refused') return await execBlocked(guest.agent, error, signal);
-    if (error.retryable) return undefined;
-    const reason = error.code === 'NoChannel' ? 'NoAgentChannel' : error.code === 'NoDomain' ? 'GuestGone' : error.code;
-    return { phase: 'Failed', reason, message: error.message } as const;
+    };
+    this.#track(task, work(), run);
   }
 
   /** Nothing was sent: the claim stays, the intent goes, and the task is looked at anew. */
@@ -224,11 +276,15 @@ export class TaskExecutor {
     this.#options.lookAgain(task, retryMs);
   }
 
-  async #deliver(task: GuestTask, outcome: TaskOutcome, signal: AbortSignal): Promise<void> {
-    const { cluster, journal, clock, logger } = this.#options;
+  async #deliver(task: GuestTask, outcome: TaskOutcome): Promise<void> {
+    const { cluster, journal, clock, logger, signal } = this.#options;
     await deliver(task, outcome, { cluster, journalId: journal.id, clock, logger, signal });
-    this.#delivered.add(uidOf(task));
-    this.#inBackground(journal.forget(uidOf(task)), uidOf(task));
+    this.#afterDelivery(task);
+  }
+
+  #afterDelivery(task: GuestTask): void {
+    this.#delivered.set(uidOf(task), movesOf(task));
+    this.#parting.forget(uidOf(task));
   }
 
   async #endUntouched(
@@ -239,7 +295,7 @@ export class TaskExecutor {
     const { phase, reason, message } = end;
     const outcome = { phase, reason, message, completionTime: timestamp(clock.now()) };
     await cluster.replaceStatus(guestTasks, withOutcome(task, outcome, clock.now()), { signal });
-    onEnded?.(outcome, 0);
+    onEnded?.(outcome, actionOf(task)?.actionName ?? 'unknown', 0);
   }
 
   async #showWaiting(task: GuestTask, reason: string | undefined, message: string | undefined): Promise<void> {
@@ -251,32 +307,26 @@ export class TaskExecutor {
     await cluster.replaceStatus(guestTasks, { ...task, status: { ...status, phase, reason, message } }, { signal });
   }
 
-  #track(task: GuestTask, work: (signal: AbortSignal) => Promise<void>): void {
+  #track(task: GuestTask, work: Promise<void>, run?: TaskRun): void {
     const uid = uidOf(task);
-    const abort = new AbortController();
-    const done = work(AbortSignal.any([this.#options.signal, abort.signal])).then(
-      () => this.#settle(uid),
-      (error: unknown) => this.#settle(uid, error, task),
+    const done = work.then(
+      () => this.#settle(task),
+      (error: unknown) => this.#settle(task, error),
     );
-    this.#runs.set(uid, { abort, done });
+    this.#underWay.set(uid, { run, done });
   }
 
-  #settle(uid: string, error?: unknown, task?: GuestTask): void {
-    const { journal, logger, signal } = this.#options;
-    this.#runs.delete(uid);
+  #settle(task: GuestTask, error?: unknown): void {
+    const { logger, signal } = this.#options;
+    const uid = uidOf(task);
+    this.#underWay.delete(uid);
     if (error === undefined || signal.aborted) return;
-    if (error instanceof TaskDeleted) {
-      this.#inBackground(journal.forget(uid), uid);
+    if (error instanceof TaskDeleted || error instanceof TaskMoved) {
+      this.#parting.forget(uid);
       return;
     }
     logger.error({ err: error, task: uid }, 'a task could not be carried on: trying again');
-    if (task && !isTaskOver(task)) this.#pause(task);
-  }
-
-  #inBackground(work: Promise<void>, uid: string): void {
-    work.catch((error: unknown) =>
-      this.#options.logger.error({ err: error, task: uid }, 'the journal could not be written'),
-    );
+    this.#pause(task);
   }
 }
 

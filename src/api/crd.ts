@@ -1,5 +1,7 @@
-import * as z from 'zod';
+import type * as z from 'zod';
 import type { KubeObject, Resource } from '../kube/objects.ts';
+import { ownedAsAWhole, rules, type ValidationRule } from './schema/common.ts';
+import { type StructuralSchema, structuralSchema } from './structural-schema.ts';
 
 export interface PrinterColumn {
   name: string;
@@ -20,12 +22,34 @@ export interface Kind {
   status: z.ZodObject;
   columns: PrinterColumn[];
   selectableFields?: string[];
+  /** Of the object as a whole, for what binds its spec to its status. */
+  validations?: ValidationRule[];
 }
 
-type JsonSchema = Record<string, unknown>;
+/** Of the object as a whole. */
+interface ObjectSchema extends StructuralSchema {
+  properties: Record<'apiVersion' | 'kind' | 'metadata' | 'spec' | 'status', StructuralSchema>;
+}
+
+interface Version {
+  name: string;
+  served: boolean;
+  storage: boolean;
+  subresources: object;
+  additionalPrinterColumns: PrinterColumn[];
+  selectableFields?: { jsonPath: string }[];
+  schema: { openAPIV3Schema: ObjectSchema };
+}
+
+export interface CustomResourceDefinition {
+  apiVersion: 'apiextensions.k8s.io/v1';
+  kind: 'CustomResourceDefinition';
+  metadata: { name: string };
+  spec: { group: string; scope: string; names: object; versions: [Version] };
+}
 
 /** The CustomResourceDefinition of a kind, its schema structural as Kubernetes asks. */
-export function customResourceDefinition(kind: Kind): object {
+export function customResourceDefinition(kind: Kind): CustomResourceDefinition {
   const { group, version, kind: name, plural, namespaced } = kind.resource;
   return {
     apiVersion: 'apiextensions.k8s.io/v1',
@@ -59,7 +83,7 @@ export function customResourceDefinition(kind: Kind): object {
   };
 }
 
-function objectSchema({ description, spec, specOptional, status }: Kind): JsonSchema {
+function objectSchema({ description, spec, specOptional, status, validations }: Kind): ObjectSchema {
   return {
     type: 'object',
     description,
@@ -68,28 +92,9 @@ function objectSchema({ description, spec, specOptional, status }: Kind): JsonSc
       kind: { type: 'string' },
       metadata: { type: 'object' },
       spec: structuralSchema(spec),
-      status: structuralSchema(status),
+      status: { ...structuralSchema(status), ...ownedAsAWhole },
     },
     ...(specOptional ? {} : { required: ['spec'] }),
+    ...(validations && rules(...validations)),
   };
-}
-
-/** Zod's OpenAPI 3.0 rendering, less what a structural schema forbids or a reader could do without. */
-function structuralSchema(schema: z.ZodType): JsonSchema {
-  const { $schema: _, ...root } = z.toJSONSchema(schema, {
-    target: 'openapi-3.0',
-    io: 'input',
-    reused: 'inline',
-    override: ({ jsonSchema }) => makeStructural(jsonSchema as JsonSchema),
-  }) as JsonSchema;
-  return root;
-}
-
-function makeStructural(node: JsonSchema): void {
-  delete node['propertyNames'];
-  if (node['type'] !== 'integer') return;
-  // Zod bounds every integer by what a double holds exactly; Kubernetes says int64.
-  if (node['maximum'] === Number.MAX_SAFE_INTEGER) delete node['maximum'];
-  if (node['minimum'] === Number.MIN_SAFE_INTEGER) delete node['minimum'];
-  node['format'] = 'int64';
 }

@@ -1,9 +1,11 @@
 import type { Kind, PrinterColumn } from './crd.ts';
-import { guestExecJobs, guestHosts, guests, guestTasks } from './resources.ts';
+import { fsFreezeWindows, guestExecJobs, guestHosts, guests, guestTasks, passwordRotations } from './resources.ts';
+import { fsFreezeWindowRules, fsFreezeWindowSpec, fsFreezeWindowStatus } from './schema/fs-freeze-window.ts';
 import { guestSpec, guestStatus } from './schema/guest.ts';
 import { guestExecJobSpec, guestExecJobStatus } from './schema/guest-exec-job.ts';
 import { guestHostSpec, guestHostStatus } from './schema/guest-host.ts';
 import { guestTaskSpec, guestTaskStatus } from './schema/guest-task.ts';
+import { passwordRotationSpec, passwordRotationStatus } from './schema/password-rotation.ts';
 
 const age: PrinterColumn = { name: 'Age', type: 'date', jsonPath: '.metadata.creationTimestamp' };
 
@@ -82,9 +84,51 @@ export const kinds: Kind[] = [
       column('Succeeded', '.status.completions'),
       column('Failed', '.status.failed', { type: 'integer' }),
       column('Unknown', '.status.unknown', { type: 'integer', ...wide }),
+      column('Skipped', '.status.skipped', { type: 'integer', ...wide }),
       column('Running', '.status.active', { type: 'integer' }),
       column('Waiting', '.status.waiting', { type: 'integer' }),
       column('Message', '.status.conditions[?(@.type=="Complete")].message', wide),
+      age,
+    ],
+  },
+  {
+    resource: fsFreezeWindows,
+    description: "Guests' filesystems held still while a backup is taken, and always let go. Once, or on a schedule.",
+    shortNames: ['ffw'],
+    spec: fsFreezeWindowSpec,
+    status: fsFreezeWindowStatus,
+    validations: fsFreezeWindowRules,
+    columns: [
+      column('Phase', '.status.phase'),
+      column('Guests', '.status.guestsFrozen'),
+      column('Verdict', '.status.verdict'),
+      column('Reason', '.status.failureReason'),
+      column('Frozen-For', '.status.frozenFor', wide),
+      column('Skew-ms', '.status.skewMilliseconds', { type: 'integer', ...wide }),
+      column('Schedule', '.spec.schedule', wide),
+      column('Next', '.status.nextScheduleTime'),
+      column('Message', '.status.conditions[?(@.type=="Completed")].message', wide),
+      age,
+    ],
+  },
+  {
+    resource: passwordRotations,
+    description:
+      'The passwords of an account in one guest or in a fleet of them: made, set, verified and kept in Secrets.',
+    shortNames: ['pwr'],
+    spec: passwordRotationSpec,
+    status: passwordRotationStatus,
+    columns: [
+      column('User', '.spec.username'),
+      column('Rotated', '.status.rotated'),
+      column('Next', '.status.next'),
+      column('Parked', '.status.parked', { type: 'integer' }),
+      column('Drifted', '.status.drifted', { type: 'integer' }),
+      column('Last', '.status.lastRotationTime', { type: 'date' }),
+      column('Next-Time', '.status.nextRotationTime', wide),
+      column('Waiting', '.status.waiting', { type: 'integer', ...wide }),
+      column('Active', '.status.active', { type: 'integer', ...wide }),
+      column('Message', '.status.conditions[?(@.type=="Ready")].message', wide),
       age,
     ],
   },

@@ -1,7 +1,18 @@
 import PQueue from 'p-queue';
 import { type Command, decode, encode } from '../qga/command.ts';
+import { guestFsfreezeStatus } from '../qga/commands.ts';
+import { AgentError } from '../qga/errors.ts';
 import { classify } from './classify.ts';
-import type { Hypervisor } from './hypervisor.ts';
+import {
+  type AccountPassword,
+  type AgentCallOptions,
+  type Domain,
+  type Hypervisor,
+  type HypervisorEvent,
+  isOff,
+} from './hypervisor.ts';
+import { PollPace } from './poll-pace.ts';
+import { withoutSecret } from './without-secret.ts';
 
 /** Who goes first when several calls wait for one guest: what lets go of a guest, then what ends work, then new work. */
 export const callPriority = { inventory: 0, action: 1, status: 2, thaw: 3 } as const;
@@ -14,6 +25,9 @@ export interface CallOptions {
   timeoutSeconds?: number;
 }
 
+/** Hears of every call that is sent, whoever makes it; what it returns hears of the call's end. */
+export type CallListener = (command: string) => (failure?: AgentError) => void;
+
 const defaultTimeoutSeconds = 10;
 
 /**
@@ -24,34 +38,123 @@ const defaultTimeoutSeconds = 10;
  */
 export class GuestAgent {
   readonly uuid: string;
+  /** When its runs are to be asked about. */
+  readonly pace = new PollPace();
   readonly #hypervisor: Hypervisor;
+  readonly #onSent: CallListener;
   readonly #queue = new PQueue({ concurrency: 1 });
 
-  constructor(hypervisor: Hypervisor, uuid: string) {
+  constructor(hypervisor: Hypervisor, uuid: string, onSent: CallListener = () => () => {}) {
     this.#hypervisor = hypervisor;
     this.uuid = uuid;
+    this.#onSent = onSent;
+  }
+
+  /** Whether the agent says that its filesystems are frozen; false where it doesn't say. Rejects with the signal's reason. */
+  async isFrozen(signal: AbortSignal): Promise<boolean> {
+    try {
+      return (await this.call(guestFsfreezeStatus, {}, { priority: callPriority.status, signal })) === 'frozen';
+    } catch (error) {
+      if (error instanceof AgentError) return false;
+      throw error;
+    }
+  }
+
+  /** The guest's domain as libvirt has it now; undefined when there is none. Throws libvirt's errors. */
+  async domain(signal: AbortSignal): Promise<Domain | undefined> {
+    return await this.#hypervisor.domain(this.uuid, signal);
+  }
+
+  /** Whether the guest is on its way to another host, which its agent is not asked about. Throws as `call` does. */
+  async isMigrating(signal: AbortSignal): Promise<boolean> {
+    try {
+      return await this.#hypervisor.isMigrating(this.uuid, signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      throw classify(error, this.#hypervisor.info()?.libvirtVersion);
+    }
+  }
+
+  /** Calls the listener with what happens to the guest's domain, from now on. Returns a function that ends that. */
+  watch(listener: (event: HypervisorEvent) => void): () => void {
+    return this.#hypervisor.subscribe((event) => {
+      if (!('uuid' in event) || event.uuid === this.uuid) listener(event);
+    });
+  }
+
+  /** Wakes the guest where it suspended itself to its memory. Throws libvirt's errors. */
+  async wakeUp(signal: AbortSignal): Promise<void> {
+    await this.#hypervisor.wakeUp(this.uuid, signal);
   }
 
   /** Whether the domain is gone or powered off, so that nothing of what ran in it is left; a paused one is not. */
   async isOff(signal: AbortSignal): Promise<boolean> {
-    const domain = await this.#hypervisor.domain(this.uuid, signal);
-    return domain === undefined || domain.state === 'shutoff' || domain.state === 'crashed';
+    const domain = await this.domain(signal);
+    return domain === undefined || isOff(domain);
+  }
+
+  /** Whether what a call failed on lasts: nothing of what ran in the guest is left, or it can be reached no more. */
+  async isGone({ code }: AgentError, signal: AbortSignal): Promise<boolean> {
+    if (code === 'NoDomain' || code === 'NoChannel') return true;
+    return code === 'NotRunning' && (await this.isOff(signal));
+  }
+
+  /** Does something to the guest from outside while no call is on its way to it, before whatever else waits. */
+  async undisturbed<R>(work: () => Promise<R>): Promise<R> {
+    return await this.#queue.add(work, { priority: callPriority.thaw });
   }
 
   /** Sends one command and returns its parsed answer. Throws an AgentError, or the signal's reason while it waited. */
-  async call<A, R>(command: Command<A, R>, args: A, options: CallOptions): Promise<R> {
-    const { priority, signal, timeoutSeconds = defaultTimeoutSeconds } = options;
+  async call<A, R>(command: Command<A, R>, args: NoInfer<A>, options: CallOptions): Promise<R> {
     const request = encode(command, args);
+    const reply = await this.#inTurn(command.sentAs, options, (call) =>
+      this.#hypervisor.agentCommand(this.uuid, request, call),
+    );
+    return decode(command, reply);
+  }
+
+  /** Freezes filesystems, all or those of `mountpoints`; answers how many. Throws as `call` does. */
+  async freeze(options: CallOptions & { mountpoints?: readonly string[] | undefined }): Promise<number> {
+    const { mountpoints } = options;
+    return await this.#inTurn('guest-fsfreeze-freeze', options, (call) =>
+      this.#hypervisor.fsFreeze(this.uuid, { ...call, ...(mountpoints && { mountpoints }) }),
+    );
+  }
+
+  /** Thaws all filesystems, before whatever else waits for this guest; answers how many. Throws as `call` does. */
+  async thaw(options: Omit<CallOptions, 'priority'>): Promise<number> {
+    return await this.#inTurn('guest-fsfreeze-thaw', { ...options, priority: callPriority.thaw }, (call) =>
+      this.#hypervisor.fsThaw(this.uuid, call),
+    );
+  }
+
+  /** Sets an account's password. Throws as `call` does; what the error says has nothing of the password in it. */
+  async setUserPassword(account: AccountPassword, options: CallOptions): Promise<void> {
+    try {
+      await this.#inTurn('guest-set-user-password', options, (call) =>
+        this.#hypervisor.setUserPassword(this.uuid, account, call),
+      );
+    } catch (error) {
+      throw error instanceof AgentError ? withoutSecret(error, account.password) : error;
+    }
+  }
+
+  /** `command`: what the agent gets to see. */
+  async #inTurn<R>(command: string, options: CallOptions, send: (call: AgentCallOptions) => Promise<R>): Promise<R> {
+    const { priority, signal, timeoutSeconds = defaultTimeoutSeconds } = options;
     return await this.#queue.add(
       async () => {
-        let reply: string;
+        const ended = this.#onSent(command);
         try {
-          reply = await this.#hypervisor.agentCommand(this.uuid, request, { timeoutSeconds, signal });
+          const reply = await send({ timeoutSeconds, signal });
+          ended();
+          return reply;
         } catch (error) {
           signal?.throwIfAborted();
-          throw classify(error, this.#hypervisor.info()?.libvirtVersion);
+          const failure = classify(error, this.#hypervisor.info()?.libvirtVersion);
+          ended(failure);
+          throw failure;
         }
-        return decode(command as Command<never, R>, reply);
       },
       { priority, ...(signal && { signal }) },
     );

@@ -1,15 +1,29 @@
-import { randomUUID } from 'node:crypto';
-import { closeSync, fdatasync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
-import { promisify } from 'node:util';
+import { type Random, systemRandom } from '../seams/random.ts';
+import { type JournalFile, openJournalFile } from './journal-file.ts';
 
-const sync = promisify(fdatasync);
+/** Why it is not known what was sent: the guest left the host that did, or that one's journal was lost. */
+export type TakenOver = 'GuestMoved' | 'JournalLost';
+
+/** What may have been sent to a guest. */
+export interface Sent {
+  /** The domain's UUID. */
+  guest: string;
+  /** Which kind of action. */
+  action: string;
+  /** The task's `namespace/name`. */
+  task?: string;
+  /** Sent, perhaps, by another agent or another life of this one's journal. */
+  takenOver?: TakenOver;
+  /** The guest's boot when it was sent, where known. */
+  bootId?: string;
+  /** What that kind of action wants to remember. */
+  note?: unknown;
+}
 
 /** What the node's disk knows of one task. */
 export type JournalEntry<Outcome> =
-  /** From this moment on the guest may have been touched. `bootId`: the guest's boot then, where known. */
-  | { state: 'sending'; bootId?: string }
+  /** From this moment on the guest may have been touched. */
+  | ({ state: 'sending' } & Sent)
   /** It is over; the outcome waits to be written to the API server. */
   | { state: 'ended'; outcome: Outcome };
 
@@ -30,27 +44,34 @@ const compactAfter = 4096;
 export class Journal<Outcome> {
   /** This journal's identity, made with the file: a claim that names another one was made by a node since re-imaged. */
   readonly id: string;
-  readonly #path: string;
+  readonly #file: JournalFile;
   readonly #entries: Map<string, JournalEntry<Outcome>>;
-  #fd: number;
   #lines: number;
   #pending: { line: Line<Outcome>; resolve: () => void; reject: (error: unknown) => void }[] = [];
   #writing: Promise<void> | undefined;
 
-  private constructor(path: string, id: string, entries: Map<string, JournalEntry<Outcome>>) {
-    this.#path = path;
+  private constructor(file: JournalFile, id: string, entries: Map<string, JournalEntry<Outcome>>) {
+    this.#file = file;
     this.id = id;
     this.#entries = entries;
     this.#lines = entries.size;
-    this.#fd = writeWhole(path, id, entries);
   }
 
   /** Opens `<stateDir>/journal.jsonl`, making folder and file where there are none. Throws when the file is damaged. */
   static async open<Outcome>(stateDir: string): Promise<Journal<Outcome>> {
-    await mkdir(stateDir, { recursive: true, mode: 0o700 });
-    const path = join(stateDir, 'journal.jsonl');
-    const { id, entries } = parse<Outcome>(readIfThere(path), path);
-    return new Journal(path, id, entries);
+    return await Journal.of(await openJournalFile(stateDir), systemRandom);
+  }
+
+  /** The journal that a file holds, or a new one. Throws when the file is damaged. */
+  static async of<Outcome>(file: JournalFile, random: Random): Promise<Journal<Outcome>> {
+    const text = await file.read();
+    const { id, entries } =
+      text === undefined
+        ? { id: random.uuid(), entries: new Map<string, JournalEntry<Outcome>>() }
+        : parse<Outcome>(text, file.path);
+    const journal = new Journal(file, id, entries);
+    await journal.#compact();
+    return journal;
   }
 
   get(task: string): JournalEntry<Outcome> | undefined {
@@ -74,7 +95,7 @@ export class Journal<Outcome> {
 
   async close(): Promise<void> {
     while (this.#writing) await this.#writing;
-    closeSync(this.#fd);
+    await this.#file.close();
   }
 
   #append(line: Line<Outcome>): Promise<void> {
@@ -93,10 +114,9 @@ export class Journal<Outcome> {
       const batch = this.#pending;
       this.#pending = [];
       try {
-        if (this.#lines > compactAfter + this.#entries.size) this.#compact();
-        writeAll(this.#fd, batch.map(({ line }) => `${JSON.stringify(line)}\n`).join(''));
+        if (this.#lines > compactAfter + this.#entries.size) await this.#compact();
+        await this.#file.append(batch.map(({ line }) => `${JSON.stringify(line)}\n`).join(''));
         this.#lines += batch.length;
-        await sync(this.#fd);
         for (const { line } of batch) apply(line, this.#entries);
         for (const { resolve } of batch) resolve();
       } catch (error) {
@@ -107,26 +127,15 @@ export class Journal<Outcome> {
     }
   }
 
-  #compact(): void {
-    const old = this.#fd;
-    this.#fd = writeWhole(this.#path, this.id, this.#entries);
+  async #compact(): Promise<void> {
+    const lines = [{ journal: this.id }, ...[...this.#entries].map(([task, entry]) => ({ task, entry }))];
+    await this.#file.replace(lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
     this.#lines = this.#entries.size;
-    closeSync(old);
   }
 }
 
-function readIfThere(path: string): string | undefined {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw error;
-  }
-}
-
-function parse<Outcome>(text: string | undefined, path: string) {
+function parse<Outcome>(text: string, path: string) {
   const entries = new Map<string, JournalEntry<Outcome>>();
-  if (text === undefined) return { id: randomUUID(), entries };
   const lines = text.split('\n');
   // What follows the last newline was cut short by a crash before anybody was told it is written.
   lines.pop();
@@ -148,28 +157,4 @@ function parse<Outcome>(text: string | undefined, path: string) {
 function apply<Outcome>({ task, entry }: Line<Outcome>, entries: Map<string, JournalEntry<Outcome>>): void {
   if (entry) entries.set(task, entry);
   else entries.delete(task);
-}
-
-/** Replaces the file as a whole, and returns it open for appending. */
-function writeWhole(path: string, id: string, entries: ReadonlyMap<string, unknown>): number {
-  const fresh = `${path}.new`;
-  const lines = [{ journal: id }, ...[...entries].map(([task, entry]) => ({ task, entry }))];
-  const fd = openSync(fresh, 'w', 0o600);
-  try {
-    writeAll(fd, lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
-    fsyncSync(fd);
-    renameSync(fresh, path);
-    const folder = openSync(dirname(path), 'r');
-    fsyncSync(folder);
-    closeSync(folder);
-  } catch (error) {
-    closeSync(fd);
-    throw error;
-  }
-  return fd;
-}
-
-function writeAll(fd: number, text: string): void {
-  const bytes = Buffer.from(text, 'utf8');
-  for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at);
 }

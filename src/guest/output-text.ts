@@ -7,22 +7,28 @@ export interface OutputText {
   truncated: boolean;
 }
 
-/**
- * Output as a status shows it. `shown` is all of it, or equal parts of its head and tail when `totalBytes` is larger;
- * then a line between them says how much is missing.
- */
-export function outputText(shown: Buffer, totalBytes: number): OutputText {
-  if (totalBytes <= shown.length) {
+export interface ShownOutput {
+  /** All of it, or `headBytes` of its head and then its tail. */
+  shown: Buffer;
+  headBytes: number;
+  /** How much is known to have come. */
+  totalBytes: number;
+  /** More came than that. */
+  more: boolean;
+}
+
+/** Output as a status shows it: where a part is missing, a line between head and tail says how much. */
+export function outputText({ shown, headBytes, totalBytes, more }: ShownOutput): OutputText {
+  if (!more && totalBytes <= shown.length) {
     return isUtf8(shown)
       ? { text: shown.toString('utf8'), truncated: false }
       : { text: shown.toString('utf8'), base64: shown.toString('base64'), truncated: false };
   }
-  const half = Math.ceil(shown.length / 2);
-  const head = withoutPartialEnd(shown.subarray(0, half));
-  const tail = withoutPartialStart(shown.subarray(half));
-  const missing = totalBytes - head.length - tail.length;
+  const head = withoutPartialEnd(shown.subarray(0, headBytes));
+  const tail = withoutPartialStart(shown.subarray(headBytes));
+  const missing = Math.max(0, totalBytes - head.length - (more ? 0 : tail.length));
   return {
-    text: `${head.toString('utf8')}\n[… ${missing} bytes left out …]\n${tail.toString('utf8')}`,
+    text: `${head.toString('utf8')}\n[… ${more ? 'more than ' : ''}${missing} bytes left out …]\n${tail.toString('utf8')}`,
     truncated: true,
   };
 }

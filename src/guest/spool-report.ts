@@ -1,13 +1,28 @@
-/** What the spool script says of a run. */
+/** How a command ended: it exited, a signal ended it, or it was not started for want of a program, account or folder. */
+export type HowEnded = 'exit' | 'signal' | 'none' | 'nouser' | 'nodir';
+
+/** What the spool's scripts say of a run. */
 export type SpoolReport =
   | {
       state: 'done';
       bootId: string;
-      /** As a shell has it: 128 + signal when `how` is `signal`, 127 when it is `none`. */
+      /** As a shell has it: 128 + signal when `how` is `signal`. */
       code: number;
-      /** It exited, a signal ended it, or there was no such program. */
-      how: 'exit' | 'signal' | 'none';
-      /** Head and tail where the stream was longer than both together. */
+      how: HowEnded;
+      /** Head and tail where what is kept of the stream is longer than both together. */
+      stdout: Buffer;
+      stderr: Buffer;
+      /** How much is kept of each stream in the guest. */
+      stdoutBytes: number;
+      stderrBytes: number;
+      /** More came than is kept: then the tail is of what came after it. */
+      moreStdout: boolean;
+      moreStderr: boolean;
+    }
+  | {
+      state: 'running';
+      bootId: string;
+      /** The end of what has come so far. */
       stdout: Buffer;
       stderr: Buffer;
       stdoutBytes: number;
@@ -15,37 +30,43 @@ export type SpoolReport =
     }
   | {
       /**
-       * `running`: started and not ended. `absent`: never started, and not started now. `rebooted`: started before the
-       * guest's last boot. `lost`: started, but its launcher ended without a record.
+       * `absent`: never started, and not started now. `withdrawn`: not started in this boot, and never to be. `rebooted`: started before the guest's last boot. `lost`: started,
+       * but its launcher ended without a record.
        */
-      state: 'running' | 'absent' | 'rebooted' | 'lost';
+      state: 'absent' | 'withdrawn' | 'rebooted' | 'lost';
       bootId: string;
     }
-  /** The guest has no place to keep a spool. */
-  | { state: 'nospool' };
+  /** `taken`: not started, since it was before. `nospool`: the guest has no place to keep a spool; nothing was started. */
+  | { state: 'taken' | 'nospool' };
 
 const firstLine =
-  /^qga1 (\S+) (?:(nospool)|(running|absent|rebooted|lost) (\S+)|done (\S+) (\d{1,3}) (exit|signal|none) (\d+) (\d+))\n/;
+  /^qga1 (\S+) (?:(taken|nospool)|(absent|withdrawn|rebooted|lost) (\S+)|running (\S+) (\d+)\+? (\d+)\+?|done (\S+) (\d{1,3}) (exit|signal|none|nouser|nodir) (\d+\+?) (\d+\+?))\n/;
 
 /**
- * Parses what the launcher of run `id` printed; undefined when it is not its report: a pid that was used again can bring
+ * Parses what a script of run `id` printed; undefined when it is not its report: a pid that was used again can bring
  * another run's (C8).
  */
 export function parseSpoolReport(stdout: Buffer, stderr: Buffer, id: string): SpoolReport | undefined {
   const match = firstLine.exec(stdout.toString('latin1', 0, 256));
   if (!match) return undefined;
-  const [line, runId, nospool, state, bootId, doneBootId, code, how, stdoutBytes, stderrBytes] = match;
+  const [line, runId, plain, state, bootId, runningBootId, outSoFar, errSoFar, doneBootId, code, how, out, err] = match;
   if (runId !== id) return undefined;
-  if (nospool) return { state: 'nospool' };
-  if (state) return { state: state as 'running', bootId: bootId as string };
+  if (plain) return { state: plain as 'taken' };
+  if (state) return { state: state as 'absent', bootId: bootId as string };
+  const shown = { stdout: stdout.subarray(line.length), stderr };
+  if (runningBootId) {
+    const bytes = { stdoutBytes: Number(outSoFar), stderrBytes: Number(errSoFar) };
+    return { state: 'running', bootId: runningBootId, ...shown, ...bytes };
+  }
   return {
     state: 'done',
     bootId: doneBootId as string,
     code: Number(code),
-    how: how as 'exit',
-    stdout: stdout.subarray(line.length),
-    stderr,
-    stdoutBytes: Number(stdoutBytes),
-    stderrBytes: Number(stderrBytes),
+    how: how as HowEnded,
+    ...shown,
+    stdoutBytes: Number.parseInt(out as string, 10),
+    stderrBytes: Number.parseInt(err as string, 10),
+    moreStdout: out?.endsWith('+') === true,
+    moreStderr: err?.endsWith('+') === true,
   };
 }

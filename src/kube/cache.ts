@@ -35,6 +35,13 @@ export class Cache<T extends KubeObject> {
     return this.#indexes.get(name)?.entries.get(value)?.size ?? 0;
   }
 
+  /** How many objects there are of each value of an index. */
+  countsByIndex(name: string): Map<string, number> {
+    const counts = new Map<string, number>();
+    for (const [value, objects] of this.#indexes.get(name)?.entries ?? []) counts.set(value, objects.size);
+    return counts;
+  }
+
   /** Puts an object in its place and returns what was there. */
   set(object: T): T | undefined {
     const key = keyOf(object);

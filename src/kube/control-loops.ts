@@ -7,13 +7,18 @@ import { Controller, type ControllerOptions } from './controller.ts';
 import { Informer } from './informer.ts';
 import type { KubeObject, Resource } from './objects.ts';
 
+/** What somebody who measures wants to hear. */
+export interface LoopReports {
+  reconciled?: ControllerOptions['onReconciled'];
+  watchRestarted?(resource: string, reason: string): void;
+}
+
 export interface ControlLoopsOptions {
   cluster: Cluster;
   clock: Clock;
   random: Random;
   logger: Logger;
-  onReconciled?: ControllerOptions['onReconciled'];
-  onRestart?(resource: string, reason: string): void;
+  reports?: LoopReports;
 }
 
 /** The informers and controllers of one process: what controller-runtime calls a manager. */
@@ -27,7 +32,7 @@ export class ControlLoops {
   }
 
   informer<T extends KubeObject>(resource: Resource<T>, selection?: Omit<ListOptions, 'signal'>): Informer<T> {
-    const { cluster, clock, random, logger, onRestart } = this.#options;
+    const { cluster, clock, random, logger, reports: { watchRestarted } = {} } = this.#options;
     const informer = new Informer<T>({
       cluster,
       resource,
@@ -35,21 +40,21 @@ export class ControlLoops {
       random,
       logger,
       ...(selection && { selection }),
-      ...(onRestart && { onRestart }),
+      ...(watchRestarted && { onRestart: watchRestarted }),
     });
     this.#informers.push({ plural: resource.plural, informer });
     return informer;
   }
 
   controller(name: string, concurrency: number, reconcile: ControllerOptions['reconcile']): Controller {
-    const { clock, logger, onReconciled } = this.#options;
+    const { clock, logger, reports: { reconciled } = {} } = this.#options;
     const controller = new Controller({
       name,
       concurrency,
       reconcile,
       clock,
       logger,
-      ...(onReconciled && { onReconciled }),
+      ...(reconciled && { onReconciled: reconciled }),
     });
     this.#controllers.push(controller);
     return controller;

@@ -1,6 +1,7 @@
 import type { Logger } from '../observability/log.ts';
 import type { Clock } from '../seams/clock.ts';
 import { isConflict } from './errors.ts';
+import { within } from './within.ts';
 import { WorkQueue } from './work-queue.ts';
 
 /** How one reconcile went. */
@@ -71,10 +72,10 @@ export class Controller {
 
   async #reconcile(key: string, stopped: AbortSignal): Promise<ReconcileResult> {
     const { reconcile, timeoutMs = defaultTimeoutMs, clock, logger, name } = this.#options;
-    const timeout = new AbortController();
-    const cancel = clock.after(timeoutMs, () => timeout.abort(new Error(`reconciling took over ${timeoutMs} ms`)));
+    const late = () => new Error(`reconciling took over ${timeoutMs} ms`);
     try {
-      const { requeueAfterMs } = (await reconcile(key, AbortSignal.any([stopped, timeout.signal]))) ?? {};
+      const { requeueAfterMs } =
+        (await within(clock, timeoutMs, late, stopped, async (signal) => reconcile(key, signal))) ?? {};
       this.#queue.forget(key);
       if (requeueAfterMs === undefined) return 'success';
       this.#queue.addAfter(key, requeueAfterMs);
@@ -86,8 +87,6 @@ export class Controller {
       if (isConflict(error)) return 'conflict';
       logger.error({ err: error, controller: name, key, waitMs }, 'reconciling failed: trying again');
       return 'error';
-    } finally {
-      cancel();
     }
   }
 }

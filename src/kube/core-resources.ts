@@ -34,6 +34,16 @@ export interface KubeEvent extends KubeObject {
 
 export interface ConfigMap extends KubeObject {
   data?: Record<string, string>;
+  /** In base64. */
+  binaryData?: Record<string, string>;
+  immutable?: boolean;
+}
+
+export interface Secret extends KubeObject {
+  type?: string;
+  /** In base64. */
+  data?: Record<string, string>;
+  immutable?: boolean;
 }
 
 export const leases: Resource<Lease> = {
@@ -57,5 +67,13 @@ export const configMaps: Resource<ConfigMap> = {
   version: 'v1',
   kind: 'ConfigMap',
   plural: 'configmaps',
+  namespaced: true,
+};
+
+export const secrets: Resource<Secret> = {
+  group: '',
+  version: 'v1',
+  kind: 'Secret',
+  plural: 'secrets',
   namespaced: true,
 };

@@ -34,12 +34,13 @@ const credentialsForMs = 30_000;
 const lastResort = 'http://localhost:8080';
 
 /**
- * Reads a kubeconfig; without a path `$KUBECONFIG`, `~/.kube/config` or the pod's service account, in this order.
+ * Reads a kubeconfig; without a path `$KUBECONFIG`, `~/.kube/config` or the pod's service account, in this order. Of
+ * its contexts the named one counts, or the current one.
  * Client certificates, tokens, token files and exec plugins are @kubernetes/client-node's business.
  */
-export async function loadEndpoint(path: string | undefined, clock: Clock): Promise<Endpoint> {
+export async function loadEndpoint(path: string | undefined, clock: Clock, context?: string): Promise<Endpoint> {
   try {
-    return await endpointOf(readKubeconfig(path), clock);
+    return await endpointOf(readKubeconfig(path, context), clock);
   } catch (error) {
     if (error instanceof KubeconfigError) throw error;
     const problem = error instanceof Error ? error.message : String(error);
@@ -47,10 +48,23 @@ export async function loadEndpoint(path: string | undefined, clock: Clock): Prom
   }
 }
 
-function readKubeconfig(path: string | undefined): KubeConfig {
+/** The names of a kubeconfig's contexts. */
+export function contextsOf(path: string | undefined): string[] {
+  return readKubeconfig(path)
+    .getContexts()
+    .map(({ name }) => name);
+}
+
+function readKubeconfig(path: string | undefined, context?: string): KubeConfig {
   const config = new KubeConfig();
   if (path !== undefined) config.loadFromFile(path);
   else config.loadFromDefault();
+  if (context !== undefined) {
+    if (!config.getContextObject(context)) {
+      throw new KubeconfigError(`the kubeconfig ${path ?? '(default)'} has no context ${context}`);
+    }
+    config.setCurrentContext(context);
+  }
   const server = config.getCurrentCluster()?.server;
   if (path === undefined && server === lastResort) {
     throw new KubeconfigError('there is no kubeconfig: neither $KUBECONFIG nor ~/.kube/config, and this is no pod');

@@ -74,7 +74,12 @@ export const isNotFound = (error: unknown): boolean => hasReason(error, 'NotFoun
 /** The object is not what it was when it was read. */
 export const isConflict = (error: unknown): boolean => hasReason(error, 'Conflict');
 export const isAlreadyExists = (error: unknown): boolean => hasReason(error, 'AlreadyExists');
+/** A rule of the kind, or of the object as it is by now, forbids it. */
+export const isInvalid = (error: unknown): boolean => hasReason(error, 'Invalid');
 /** A resourceVersion or continue token is too old: list anew. */
 export const isExpired = (error: unknown): boolean => hasReason(error, 'Expired', 'Gone');
+/** Whether the same may go well later: the server was away, or asked for patience. */
+export const isPassing = (error: unknown): boolean =>
+  error instanceof ApiError && (error.code === 0 || error.code === 429 || error.code >= 500);
 /** A watch said something that is no event: what it meant to say, only a list can tell. */
 export const isMalformed = (error: unknown): boolean => hasReason(error, 'MalformedEvent');

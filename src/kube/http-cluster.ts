@@ -1,4 +1,5 @@
 import { Agent, type Dispatcher, errors as undiciErrors } from 'undici';
+import { systemClock } from '../seams/clock.ts';
 import { version } from '../version.ts';
 import type {
   CallOptions,
@@ -68,6 +69,11 @@ export class HttpCluster implements Cluster {
 
   async close(): Promise<void> {
     await Promise.all([this.#calls.destroy(), this.#watches.destroy()]);
+  }
+
+  /** What the API server tells at a path that is no object's: its version, the kinds it serves. */
+  async read<T extends object>(path: string, { signal }: CallOptions = {}): Promise<T> {
+    return await this.#call<T>({ method: 'GET', path, signal });
   }
 
   async get<T extends KubeObject>(resource: Resource<T>, ref: ObjectRef, options: CallOptions = {}): Promise<T> {
@@ -178,7 +184,7 @@ export class HttpCluster implements Cluster {
     const { signal, method, path } = request;
     const late = () => new ApiError(0, 'Timeout', `${method} ${path} took over ${this.#timeoutMs} ms`);
     try {
-      return await within(this.#timeoutMs, late, signal, async (bounded) => {
+      return await within(systemClock, this.#timeoutMs, late, signal, async (bounded) => {
         const response = await this.#send({ ...request, signal: bounded }, this.#calls);
         if (response.statusCode >= 300) throw await errorOf(response);
         return trimmed((await response.body.json()) as R & Partial<KubeObject>);

@@ -3,6 +3,7 @@ import { type Clock, microTimestamp } from '../seams/clock.ts';
 import type { Cluster } from './cluster.ts';
 import { type Lease, leases } from './core-resources.ts';
 import { isAlreadyExists, isConflict, isNotFound } from './errors.ts';
+import { within } from './within.ts';
 
 export interface LeaderElectorOptions {
   cluster: Cluster;
@@ -94,10 +95,9 @@ export class LeaderElector {
   async #try(withinMs: number, signal: AbortSignal): Promise<boolean> {
     const { clock, logger, namespace, name } = this.#options;
     const startedAt = clock.monotonic();
-    const late = new AbortController();
-    const cancel = clock.after(withinMs, () => late.abort(new Error(`no answer within ${withinMs} ms`)));
+    const late = () => new Error(`no answer within ${withinMs} ms`);
     try {
-      if (!(await this.#takeOrRenew(AbortSignal.any([signal, late.signal])))) return false;
+      if (!(await within(clock, withinMs, late, signal, (bounded) => this.#takeOrRenew(bounded)))) return false;
       // Others count from when the server wrote it, which may be long before its answer came.
       this.#renewedAt = startedAt;
       return true;
@@ -108,8 +108,6 @@ export class LeaderElector {
         logger.warn({ err: error, lease: `${namespace}/${name}` }, 'the leader Lease could not be had: trying again');
       }
       return false;
-    } finally {
-      cancel();
     }
   }
 
@@ -165,16 +163,21 @@ export class LeaderElector {
   }
 
   async #release(): Promise<void> {
-    const { cluster, logger, identity } = this.#options;
-    const signal = AbortSignal.timeout(releaseMs);
+    const { clock, logger } = this.#options;
+    const late = () => new Error(`no answer within ${releaseMs} ms`);
     try {
-      // Read anew: the end may have cut off a renewal that went through.
-      const lease = await this.#current(signal);
-      if (lease?.spec.holderIdentity !== identity) return;
-      const spec = { ...lease.spec, holderIdentity: '', leaseDurationSeconds: 1 };
-      await cluster.replace(leases, { ...lease, spec }, { signal });
+      await within(clock, releaseMs, late, undefined, (signal) => this.#giveBack(signal));
     } catch (error) {
       logger.warn({ err: error }, 'the leader Lease could not be given back: it will run out');
     }
+  }
+
+  async #giveBack(signal: AbortSignal): Promise<void> {
+    const { cluster, identity } = this.#options;
+    // Read anew: the end may have cut off a renewal that went through.
+    const lease = await this.#current(signal);
+    if (lease?.spec.holderIdentity !== identity) return;
+    const spec = { ...lease.spec, holderIdentity: '', leaseDurationSeconds: 1 };
+    await cluster.replace(leases, { ...lease, spec }, { signal });
   }
 }

@@ -1,3 +1,5 @@
+import type { Clock } from '../seams/clock.ts';
+
 /**
  * Makes a call under a signal that aborts with the given one, or with `late()` after `ms`. Ends with what the call ends with.
  *
@@ -5,6 +7,7 @@
  * time, and hold on to a hundred megabytes under load.
  */
 export async function within<R>(
+  clock: Clock,
   ms: number,
   late: () => Error,
   signal: AbortSignal | undefined,
@@ -13,12 +16,12 @@ export async function within<R>(
   signal?.throwIfAborted();
   const bounded = new AbortController();
   const follow = () => bounded.abort(signal?.reason);
-  const timer = setTimeout(() => bounded.abort(late()), ms);
+  const cancel = clock.after(ms, () => bounded.abort(late()));
   signal?.addEventListener('abort', follow, { once: true });
   try {
     return await call(bounded.signal);
   } finally {
-    clearTimeout(timer);
+    cancel();
     signal?.removeEventListener('abort', follow);
   }
 }

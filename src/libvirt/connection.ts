@@ -1,3 +1,4 @@
+import { type Clock, realClock } from './clock.ts';
 import { DomainHandle } from './domain-handle.ts';
 import { LibvirtError, NotConnectedError, virErrorNumber } from './errors.ts';
 import { type ConnectionCallbacks, eventRouter } from './event-router.ts';
@@ -18,6 +19,9 @@ export interface HypervisorVersions {
   hypervisor: string;
 }
 
+/** A peer that answered so lately is taken to be well, in milliseconds. */
+const trustedMs = 1000;
+
 /** What a broken connection may leave as the error of the call it broke. */
 const codesOfBrokenConnection = new Set<number>([
   virErrorNumber.INTERNAL_ERROR,
@@ -36,20 +40,26 @@ export class Connection {
   readonly #pointer: ConnectionPointer;
   #busy = false;
   #closed = false;
+  /** When the peer last answered, on the monotonic clock. */
+  #answeredAt = Number.NEGATIVE_INFINITY;
+  readonly #clock: Clock;
+  /** Domains looked up before, by UUID. */
+  readonly #known = new Map<string, DomainPointer>();
   /** What takes back each registration. */
   readonly #registrations: (() => Promise<unknown>)[] = [];
 
-  private constructor(native: NativeLibvirt, pointer: ConnectionPointer) {
+  private constructor(native: NativeLibvirt, pointer: ConnectionPointer, clock: Clock) {
     this.#native = native;
     this.#pointer = pointer;
+    this.#clock = clock;
   }
 
   /** Throws NotConnectedError. There is no timeout: libvirt has none, and the attempt can't be called back. */
-  static async open(uri: string, keepAlive: KeepAlive): Promise<Connection> {
+  static async open(uri: string, keepAlive: KeepAlive, clock: Clock = realClock): Promise<Connection> {
     const native = loadLibvirt();
     const pointer = await native.connectOpen(uri);
     if (pointer === null) throw new NotConnectedError(`no connection to ${uri}: ${await explainOpenFailure(uri)}`);
-    const connection = new Connection(native, pointer);
+    const connection = new Connection(native, pointer, clock);
     try {
       await connection.#keepAlive(keepAlive);
     } catch (error) {
@@ -60,14 +70,30 @@ export class Connection {
   }
 
   /** Whether the peer is still there, as far as this end has noticed; asks nobody. */
-  async isAlive(): Promise<boolean> {
-    return this.#exclusive(async () => (await this.#native.connectIsAlive(this.#pointer)) === 1);
+  isAlive(): boolean {
+    return this.#native.connectIsAlive(this.#pointer) === 1;
   }
 
   /** Runs `use` with the domain. Throws LibvirtError with NO_DOMAIN when there is none of this UUID. */
   async withDomain<T>(uuid: string, use: (domain: DomainHandle) => Promise<T>): Promise<T> {
     const pointer = await this.#checked(() => this.#native.domainLookupByUuid(this.#pointer, uuid));
     return await this.#use(pointer, use);
+  }
+
+  /**
+   * The same, without looking the domain up again when this connection did before and answered a moment ago: libvirt knows
+   * it by its UUID for good, whether it is started anew or defined anew meanwhile. Its name may have become another.
+   *
+   * After a longer silence the look-up is worth its while: a daemon that hangs is met by a harmless question.
+   */
+  async withKnownDomain<T>(uuid: string, use: (domain: DomainHandle) => Promise<T>): Promise<T> {
+    if (this.#clock.monotonic() - this.#answeredAt > trustedMs) this.#forgetDomains();
+    let pointer = this.#known.get(uuid);
+    if (pointer === undefined) {
+      pointer = await this.#checked(() => this.#native.domainLookupByUuid(this.#pointer, uuid));
+      this.#known.set(uuid, pointer);
+    }
+    return await use(this.#handleOf(pointer));
   }
 
   /** Runs `use` with each domain there is, one after the other. */
@@ -93,7 +119,7 @@ export class Connection {
     this.#registrations.push(async () => eventRouter.remove(token));
     await this.#checked(() => this.#native.registerCloseCallback(this.#pointer, token));
     this.#registrations.push(() => this.#native.unregisterCloseCallback(this.#pointer));
-    for (const kind of ['lifecycle', 'agentLifecycle'] as const) {
+    for (const kind of ['lifecycle', 'reboot', 'agentLifecycle', 'metadataChange'] as const) {
       const id = await this.#checked(() => this.#native.registerDomainEvent(this.#pointer, kind, token));
       this.#registrations.push(() => this.#native.deregisterDomainEvent(this.#pointer, id));
     }
@@ -104,6 +130,7 @@ export class Connection {
     if (this.#closed) return;
     this.#closed = true;
     await this.#exclusive(async () => {
+      this.#forgetDomains();
       // Each registration holds a reference: with one left, the connection would stay open. That a lost connection
       // can't be told to stop sending is no failure.
       for (const takeBack of this.#registrations.toReversed()) await takeBack();
@@ -122,10 +149,19 @@ export class Connection {
 
   async #use<T>(pointer: DomainPointer, use: (domain: DomainHandle) => Promise<T>): Promise<T> {
     try {
-      return await use(new DomainHandle(this.#native, pointer, (call) => this.#checked(call)));
+      return await use(this.#handleOf(pointer));
     } finally {
       this.#native.domainFree(pointer);
     }
+  }
+
+  #handleOf(pointer: DomainPointer): DomainHandle {
+    return new DomainHandle(this.#native, pointer, (call) => this.#checked(call));
+  }
+
+  #forgetDomains(): void {
+    for (const pointer of this.#known.values()) this.#native.domainFree(pointer);
+    this.#known.clear();
   }
 
   async #checked<T>(call: () => Promise<T>): Promise<NonNullable<T>> {
@@ -135,6 +171,7 @@ export class Connection {
       if (result === null || result === undefined || (typeof result === 'number' && result < 0)) {
         throw await this.#lastError();
       }
+      this.#answeredAt = this.#clock.monotonic();
       return result;
     });
   }
@@ -142,7 +179,7 @@ export class Connection {
   async #lastError(): Promise<LibvirtError> {
     const error = this.#native.connGetLastError(this.#pointer);
     const code = error?.code ?? virErrorNumber.INTERNAL_ERROR;
-    const lost = codesOfBrokenConnection.has(code) && (await this.#native.connectIsAlive(this.#pointer)) !== 1;
+    const lost = codesOfBrokenConnection.has(code) && !this.isAlive();
     return new LibvirtError(error ?? { code, domain: 0, level: 2, message: 'libvirt gave no reason' }, lost);
   }
 

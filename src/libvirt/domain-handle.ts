@@ -6,6 +6,9 @@ export type CheckedCall = <T>(call: () => Promise<T>) => Promise<NonNullable<T>>
 
 const metadataElement = 2;
 const passwordEncrypted = 1;
+const affectLive = 1;
+/** virDomainJobOperation */
+const jobOfMigrationOut = 5;
 
 /**
  * One domain on one connection, for as long as the function runs that it was handed to. Its calls go one after the
@@ -26,9 +29,14 @@ export class DomainHandle {
     this.name = native.domainGetName(pointer);
   }
 
-  /** virDomainState */
-  async state(): Promise<number> {
+  /** virDomainState, and the reason for it as the state's own enumeration has it. */
+  async state(): Promise<[state: number, reason: number]> {
     return this.#checked(() => this.#native.domainGetState(this.#pointer));
+  }
+
+  /** Whether the domain is on its way to another host. */
+  async isMigrating(): Promise<boolean> {
+    return (await this.#checked(() => this.#native.domainGetJobOperation(this.#pointer))) === jobOfMigrationOut;
   }
 
   /** Whether it is defined on disk and outlives its own shutdown. */
@@ -53,6 +61,11 @@ export class DomainHandle {
       if (error instanceof LibvirtError && error.code === virErrorNumber.NO_DOMAIN_METADATA) return undefined;
       throw error;
     }
+  }
+
+  /** Wakes a guest that suspended itself to its memory. */
+  async wakeUp(): Promise<void> {
+    await this.#checked(() => this.#native.domainPmWakeup(this.#pointer, 0));
   }
 
   /**
@@ -83,6 +96,18 @@ export class DomainHandle {
   /** Thaws all filesystems; returns how many it thawed, 0 when none was frozen. Set a response timeout before. */
   async fsThaw(): Promise<number> {
     return this.#checked(() => this.#native.domainFsThaw(this.#pointer, null, 0, 0));
+  }
+
+  /** Plugs a device into the running domain, by its element of the domain's XML; the definition on disk stays. */
+  async attachDevice(xml: string): Promise<void> {
+    const device = cString('the device', xml);
+    await this.#checked(() => this.#native.domainAttachDevice(this.#pointer, device, affectLive));
+  }
+
+  /** Asks for a device to be unplugged from the running domain; it may be gone only some time later. */
+  async detachDevice(xml: string): Promise<void> {
+    const device = cString('the device', xml);
+    await this.#checked(() => this.#native.domainDetachDevice(this.#pointer, device, affectLive));
   }
 
   /** Sets an account's password; `encrypted`: it is a crypt(3) hash. Set a response timeout before. */

@@ -1,4 +1,4 @@
-import { XMLParser } from 'fast-xml-parser';
+import { XMLBuilder, XMLParser } from 'fast-xml-parser';
 
 /** Whether a domain has a guest agent channel, and whether something in the guest holds its other end. */
 export type AgentChannel = 'absent' | 'disconnected' | 'connected';
@@ -45,4 +45,28 @@ function agentChannelOf(channels: { target?: { name?: string; state?: string } }
   const target = channels.map((channel) => channel.target).find((each) => each?.name === agentChannelName);
   if (!target) return 'absent';
   return target.state === 'connected' ? 'connected' : 'disconnected';
+}
+
+/** An element as the order-preserving parser has it: one key is its name, with its children, `:@` its attributes. */
+type OrderedNode = Record<string, OrderedNode[]> & { ':@'?: Record<string, string> };
+
+const ordered = {
+  preserveOrder: true,
+  ignoreAttributes: false,
+  attributeNamePrefix: '',
+  parseTagValue: false,
+} as const;
+
+/** The whole element of a domain's guest agent channel, to unplug and plug it by; undefined where it has none. */
+export function agentChannelXml(xml: string): string | undefined {
+  const document = new XMLParser(ordered).parse(xml) as OrderedNode[];
+  const channel = childrenOf(childrenOf(document, 'domain'), 'devices').find((node) =>
+    node['channel']?.some((child) => child['target'] && child[':@']?.['name'] === agentChannelName),
+  );
+  return channel && new XMLBuilder({ ...ordered, suppressEmptyNode: true }).build([channel]);
+}
+
+/** What stands in the first element of this name. */
+function childrenOf(nodes: readonly OrderedNode[], name: string): OrderedNode[] {
+  return nodes.find((node) => node[name])?.[name] ?? [];
 }

@@ -13,6 +13,9 @@ const domainStates = [
   'pmsuspended',
 ] as const;
 
+/** virDomainShutoffReason */
+const shutoffByMigration = 4;
+
 export type DomainState = (typeof domainStates)[number];
 
 /** One domain as it was when it was read. */
@@ -20,6 +23,8 @@ export interface Domain {
   uuid: string;
   name: string;
   state: DomainState;
+  /** Off here, because it was moved to another host and runs on there. */
+  movedAway: boolean;
   /** Defined on disk: outlives its own shutdown. */
   persistent: boolean;
   agentChannel: AgentChannel;
@@ -31,10 +36,12 @@ export interface Domain {
 
 /** Reads a domain in four calls. Throws LibvirtError: with NO_DOMAIN when it goes away meanwhile. */
 export async function readDomain(domain: DomainHandle, metadataUri: string | undefined): Promise<Domain> {
-  const state = await domain.state();
+  const [number, reason] = await domain.state();
+  const state = domainStates[number] ?? 'nostate';
+  const movedAway = state === 'shutoff' && reason === shutoffByMigration;
   const persistent = await domain.isPersistent();
   const definition = parseDomainXml(await domain.xml());
   const metadataXml = metadataUri === undefined ? undefined : await domain.metadata(metadataUri);
   const { uuid, name } = domain;
-  return { uuid, name, state: domainStates[state] ?? 'nostate', persistent, ...definition, metadataXml };
+  return { uuid, name, state, movedAway, persistent, ...definition, metadataXml };
 }

@@ -35,6 +35,14 @@ class EventRouter implements CallbackSink {
     this.#receivers.get(token)?.agentLifecycle(domainUuid, state, reason);
   }
 
+  reboot(token: bigint, domainUuid: string): void {
+    this.#receivers.get(token)?.reboot(domainUuid);
+  }
+
+  metadataChange(token: bigint, domainUuid: string): void {
+    this.#receivers.get(token)?.metadataChange(domainUuid);
+  }
+
   closed(token: bigint, reason: number): void {
     this.#receivers.get(token)?.closed(reason);
   }

@@ -76,6 +76,8 @@ export class EventWatch {
       await connection.listen({
         lifecycle: (uuid, event, detail) => tell(lifecycleEvent(uuid, event, detail)),
         agentLifecycle: (uuid, state) => tell(agentEvent(uuid, state)),
+        reboot: (uuid) => tell({ type: 'reboot', uuid }),
+        metadataChange: (uuid) => tell({ type: 'metadata', uuid }),
         closed: (reason) => ended.resolve(`the connection to libvirt was lost: ${closeReasons[reason] ?? 'unknown'}`),
       });
       const versions = await connection.versions();

@@ -13,6 +13,10 @@ export interface CallbackSink {
   lifecycle(token: bigint, domainUuid: string, event: number, detail: number): void;
   /** virConnectDomainEventAgentLifecycleState and -Reason. */
   agentLifecycle(token: bigint, domainUuid: string, state: number, reason: number): void;
+  /** The guest was reset, by itself or from outside. */
+  reboot(token: bigint, domainUuid: string): void;
+  /** Some element of its metadata, its title or its description was written. */
+  metadataChange(token: bigint, domainUuid: string): void;
   /** virConnectCloseReason */
   closed(token: bigint, reason: number): void;
 }
@@ -28,7 +32,7 @@ type Async<A extends unknown[], R> = (...args: A) => Promise<R>;
 /** libvirt's C functions, named without `vir`. Null and negative numbers are failures, as in C. */
 export type NativeLibvirt = ReturnType<typeof bindLibvirt>;
 
-const eventId = { lifecycle: 0, agentLifecycle: 18 } as const;
+const eventId = { lifecycle: 0, reboot: 1, agentLifecycle: 18, metadataChange: 23 } as const;
 
 let inFlight = 0;
 
@@ -37,16 +41,25 @@ export function nativeCallsInFlight(): number {
   return inFlight;
 }
 
-/** glibc's M_ARENA_MAX. */
-const arenaMax = -8;
+/** glibc's numbers for mallopt(3). */
+const mallocOption = { trimThreshold: -1, arenaMax: -8 } as const;
 
-/** Bounds the heaps that malloc keeps for the process's threads; does nothing where libc is another than glibc. */
-export function limitMallocArenas(count: number): void {
+/**
+ * Bounds the heaps that malloc keeps for the process's threads, and how much of their ends it keeps when it is free.
+ * Returns a function that gives all else that is free back to the system, on a thread of libuv's pool: that takes some
+ * milliseconds. Where libc is another than glibc, it does nothing.
+ */
+export function boundMalloc(arenas: number, trimThreshold: number): () => Promise<void> {
   const libc = koffi.load(null);
   try {
-    libc.func('int mallopt(int parameter, int value)')(arenaMax, count);
+    const mallopt = libc.func('int mallopt(int parameter, int value)');
+    mallopt(mallocOption.arenaMax, arenas);
+    mallopt(mallocOption.trimThreshold, trimThreshold);
+    const trim = offThread(libc, 'int malloc_trim(size_t pad)') as Async<[number], number>;
+    return async () => void (await trim(0));
   } catch {
-    // musl has neither the function nor the arenas.
+    // musl has neither these functions nor what they are about.
+    return async () => {};
   }
 }
 
@@ -95,6 +108,15 @@ export function bindLibvirt({ libvirt, libvirtQemu }: LibraryNames, sink: Callba
     'int virDomainGetState(void *domain, _Out_ int *state, _Out_ int *reason, uint flags)',
   ) as Async<[DomainPointer, [number], [number], number], number>;
 
+  const getJobStats = offThread(
+    lib,
+    'int virDomainGetJobStats(void *domain, _Out_ int *type, _Out_ void **params, _Out_ int *count, uint flags)',
+  ) as Async<[DomainPointer, [number], [bigint | null], [number], number], number>;
+  const parameterInt = lib.func(
+    'int virTypedParamsGetInt(void *params, int count, const char *name, _Out_ int *value)',
+  );
+  const freeParameters = lib.func('void virTypedParamsFree(void *params, int count)');
+
   const eventParameters = ['void *', 'void *', 'int', 'int', 'void *'];
   const callback = {
     lifecycle: callbackPointer(
@@ -106,6 +128,14 @@ export function bindLibvirt({ libvirt, libvirtQemu }: LibraryNames, sink: Callba
       eventParameters,
       (_: bigint, domain: DomainPointer, state: number, reason: number, token: bigint) =>
         sink.agentLifecycle(token, domainUuid(domain), state, reason),
+    ),
+    reboot: callbackPointer(['void *', 'void *', 'void *'], (_: bigint, domain: DomainPointer, token: bigint) =>
+      sink.reboot(token, domainUuid(domain)),
+    ),
+    metadataChange: callbackPointer(
+      ['void *', 'void *', 'int', 'void *', 'void *'],
+      (_: bigint, domain: DomainPointer, _type: number, _uri: bigint | null, token: bigint) =>
+        sink.metadataChange(token, domainUuid(domain)),
     ),
     closed: callbackPointer(['void *', 'int', 'void *'], (_: bigint, reason: number, token: bigint) =>
       sink.closed(token, reason),
@@ -136,6 +166,8 @@ export function bindLibvirt({ libvirt, libvirtQemu }: LibraryNames, sink: Callba
       const { code, domain, level, message } = koffi.decode(pointer, virError);
       return { code, domain, level, message: message ?? '' };
     },
+    /** Not while a call is on its way: it takes the connection's lock. */
+    connectIsAlive: onThread(lib, 'int virConnectIsAlive(void *conn)') as Sync<[ConnectionPointer], number>,
     domainGetName: onThread(lib, 'const char *virDomainGetName(void *domain)') as Sync<[DomainPointer], string>,
     domainGetUuid: domainUuid,
     domainFree: onThread(lib, 'int virDomainFree(void *domain)') as Sync<[DomainPointer], number>,
@@ -143,7 +175,6 @@ export function bindLibvirt({ libvirt, libvirtQemu }: LibraryNames, sink: Callba
     connectOpen: offThread(lib, 'void *virConnectOpen(const char *uri)') as Async<[string], ConnectionPointer | null>,
     /** The number of references that are left: 0 when the connection is gone. */
     connectClose: offThread(lib, 'int virConnectClose(void *conn)') as Async<[ConnectionPointer], number>,
-    connectIsAlive: offThread(lib, 'int virConnectIsAlive(void *conn)') as Async<[ConnectionPointer], number>,
     connectSetKeepAlive: offThread(lib, 'int virConnectSetKeepAlive(void *conn, int interval, uint count)') as Async<
       [ConnectionPointer, number, number],
       number
@@ -167,9 +198,22 @@ export function bindLibvirt({ libvirt, libvirtQemu }: LibraryNames, sink: Callba
       [ConnectionPointer, string],
       DomainPointer | null
     >,
-    async domainGetState(domain: DomainPointer): Promise<number> {
+    /** The state and the reason for it. */
+    async domainGetState(domain: DomainPointer): Promise<[state: number, reason: number] | null> {
       const state: [number] = [0];
-      return (await getState(domain, state, [0], 0)) < 0 ? -1 : state[0];
+      const reason: [number] = [0];
+      return (await getState(domain, state, reason, 0)) < 0 ? null : [state[0], reason[0]];
+    },
+    /** virDomainJobOperation of the job that is under way; 0 where there is none, -1 where it can't be told. */
+    async domainGetJobOperation(domain: DomainPointer): Promise<number> {
+      const type: [number] = [0];
+      const parameters: [bigint | null] = [null];
+      const count: [number] = [0];
+      if ((await getJobStats(domain, type, parameters, count, 0)) < 0) return -1;
+      const operation: [number] = [0];
+      if (type[0] !== 0) parameterInt(parameters[0], count[0], 'operation', operation);
+      freeParameters(parameters[0], count[0]);
+      return operation[0];
     },
     domainIsPersistent: offThread(lib, 'int virDomainIsPersistent(void *domain)') as Async<[DomainPointer], number>,
     domainGetXmlDesc: offThread(lib, 'char *! virDomainGetXMLDesc(void *domain, uint flags)') as Async<
@@ -181,6 +225,10 @@ export function bindLibvirt({ libvirt, libvirtQemu }: LibraryNames, sink: Callba
       'char *! virDomainGetMetadata(void *domain, int type, const char *uri, uint flags)',
     ) as Async<[DomainPointer, number, string, number], string | null>,
 
+    domainPmWakeup: offThread(lib, 'int virDomainPMWakeup(void *domain, uint flags)') as Async<
+      [DomainPointer, number],
+      number
+    >,
     domainQemuAgentCommand: offThread(
       qemu,
       'char *! virDomainQemuAgentCommand(void *domain, const char *command, int seconds, uint flags)',
@@ -197,6 +245,14 @@ export function bindLibvirt({ libvirt, libvirtQemu }: LibraryNames, sink: Callba
       lib,
       'int virDomainFSThaw(void *domain, const char **mountpoints, uint count, uint flags)',
     ) as Async<[DomainPointer, string[] | null, number, number], number>,
+    domainAttachDevice: offThread(
+      lib,
+      'int virDomainAttachDeviceFlags(void *domain, const char *xml, uint flags)',
+    ) as Async<[DomainPointer, string, number], number>,
+    domainDetachDevice: offThread(
+      lib,
+      'int virDomainDetachDeviceFlags(void *domain, const char *xml, uint flags)',
+    ) as Async<[DomainPointer, string, number], number>,
     domainSetUserPassword: offThread(
       lib,
       'int virDomainSetUserPassword(void *domain, const char *user, const char *password, uint flags)',

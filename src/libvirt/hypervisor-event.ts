@@ -19,7 +19,11 @@ export type HypervisorEvent =
   | { type: 'disconnected'; message: string }
   /** `detail` is the number of libvirt's virDomainEvent…DetailType. */
   | { type: 'lifecycle'; uuid: string; event: LifecycleEvent; detail: number }
-  | { type: 'agent'; uuid: string; state: 'connected' | 'disconnected' };
+  | { type: 'agent'; uuid: string; state: 'connected' | 'disconnected' }
+  /** The guest was reset, by itself or from outside; its domain runs on. */
+  | { type: 'reboot'; uuid: string }
+  /** Somebody wrote into the domain's metadata, ours or another's. An edit of the whole definition is a `defined`. */
+  | { type: 'metadata'; uuid: string };
 
 /** Undefined for an event that a later libvirt brought. */
 export function lifecycleEvent(uuid: string, event: number, detail: number): HypervisorEvent | undefined {

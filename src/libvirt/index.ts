@@ -15,13 +15,14 @@ export {
 export { useEventLoop } from './event-loop.ts';
 export type { ConnectionNews } from './event-watch.ts';
 export { guardExit, hardExit } from './exit.ts';
-export {
-  type GuestCallOptions,
-  LibvirtHypervisor,
-  type LibvirtHypervisorOptions,
-  type LibvirtInfo,
-} from './libvirt-hypervisor.ts';
 export type { HypervisorEvent, LifecycleEvent } from './hypervisor-event.ts';
 export { Lane, type LaneOptions } from './lane.ts';
 export { LanePool, type LanePoolOptions, mostLanes } from './lane-pool.ts';
+export {
+  type AgentCallOptions,
+  type HypervisorInfo,
+  LibvirtHypervisor,
+  type LibvirtHypervisorOptions,
+} from './libvirt-hypervisor.ts';
+export { keepMallocSmall } from './small-malloc.ts';
 export { ensureThreads, requiredThreads, threadsOfPool } from './thread-pool.ts';

@@ -10,8 +10,16 @@ export interface LanePoolOptions extends LaneOptions {
   lanes: number;
 }
 
+export interface LaneCallOptions {
+  /** Gives up waiting for a lane. */
+  signal?: AbortSignal | undefined;
+  /** It may well take a minute, or many. */
+  long?: boolean;
+}
+
 interface Waiter {
   guest: string;
+  long: boolean;
   take: (lane: Lane) => void;
   refuse: (reason: unknown) => void;
 }
@@ -27,14 +35,14 @@ const codesOfHungGuest = new Set<number>([
  * Hands out lanes so that guests that hang leave room for those that don't.
  *
  * INVARIANTS: a lane serves one call at a time; a guest has at most one call on its way, since libvirt would let a
- * second one wait on its lane; guests whose last call timed out hold half of the lanes at most (of a single lane, that
- * one). Apart from that, first come, first served.
+ * second one wait on its lane; guests whose last call timed out, and calls that may take long, together hold half of the
+ * lanes at most (of a single lane, that one). Apart from that, first come, first served.
  */
 export class LanePool {
   readonly #lanes: Lane[];
   readonly #idle: Lane[];
-  readonly #mostForHung: number;
-  /** Each guest with a call on its way, and whether it counted as hung when it got its lane. */
+  readonly #mostForSlow: number;
+  /** Each guest with a call on its way, and whether it counted as slow when it got its lane. */
   readonly #served = new Map<string, boolean>();
   readonly #hung = new Set<string>();
   #waiting: Waiter[] = [];
@@ -46,15 +54,15 @@ export class LanePool {
     }
     this.#lanes = Array.from({ length: lanes }, () => new Lane(options));
     this.#idle = [...this.#lanes];
-    this.#mostForHung = Math.max(1, Math.floor(lanes / 2));
+    this.#mostForSlow = Math.max(1, Math.floor(lanes / 2));
   }
 
   /**
    * Runs `use`, a call to this guest, on a lane. Rejects with the signal's reason when it aborts before there is one
    * free; a call that has begun is not abandoned. Throws NotConnectedError when the lane can't connect.
    */
-  async run<T>(guest: string, use: (connection: Connection) => Promise<T>, signal?: AbortSignal): Promise<T> {
-    const lane = await this.#lane(guest, signal);
+  async run<T>(guest: string, use: (connection: Connection) => Promise<T>, options: LaneCallOptions = {}): Promise<T> {
+    const lane = await this.#lane(guest, options);
     try {
       const result = await lane.run(use);
       this.#hung.delete(guest);
@@ -76,11 +84,11 @@ export class LanePool {
     await Promise.all(this.#lanes.map((lane) => lane.close()));
   }
 
-  async #lane(guest: string, signal: AbortSignal | undefined): Promise<Lane> {
+  async #lane(guest: string, { signal, long = false }: LaneCallOptions): Promise<Lane> {
     signal?.throwIfAborted();
     if (this.#closed) throw closedError();
     const { promise, resolve, reject } = Promise.withResolvers<Lane>();
-    const waiter: Waiter = { guest, take: resolve, refuse: reject };
+    const waiter: Waiter = { guest, long, take: resolve, refuse: reject };
     const giveUp = () => {
       this.#waiting = this.#waiting.filter((each) => each !== waiter);
       reject(signal?.reason);
@@ -98,20 +106,21 @@ export class LanePool {
   #serve(): void {
     // A copy is gone through, since who is served leaves the list.
     for (const waiter of this.#waiting.slice()) {
-      if (!this.#mayRun(waiter.guest)) continue;
+      const slow = waiter.long || this.#hung.has(waiter.guest);
+      if (!this.#mayRun(waiter.guest, slow)) continue;
       // The most recently used lane first: its connection most likely stands, and what isn't needed stays unopened.
       const lane = this.#idle.pop();
       if (!lane) return;
       this.#waiting.splice(this.#waiting.indexOf(waiter), 1);
-      this.#served.set(waiter.guest, this.#hung.has(waiter.guest));
+      this.#served.set(waiter.guest, slow);
       waiter.take(lane);
     }
   }
 
-  #mayRun(guest: string): boolean {
+  #mayRun(guest: string, slow: boolean): boolean {
     if (this.#served.has(guest)) return false;
-    if (!this.#hung.has(guest)) return true;
-    return [...this.#served.values()].filter(Boolean).length < this.#mostForHung;
+    if (!slow) return true;
+    return [...this.#served.values()].filter(Boolean).length < this.#mostForSlow;
   }
 
   #learn(guest: string, error: unknown): void {

@@ -49,7 +49,7 @@ export class Lane {
   async #connected(): Promise<Connection> {
     if (this.#closed) throw new NotConnectedError('the connection to libvirt was closed');
     if (this.#connection) {
-      if (await this.#connection.isAlive()) return this.#connection;
+      if (this.#connection.isAlive()) return this.#connection;
       const lost = this.#connection;
       this.#connection = undefined;
       await lost.close();
@@ -63,7 +63,7 @@ export class Lane {
 
   async #open(): Promise<Connection> {
     try {
-      this.#connection = await Connection.open(this.#options.uri, this.#options.keepAlive);
+      this.#connection = await Connection.open(this.#options.uri, this.#options.keepAlive, this.#options.clock);
       return this.#connection;
     } finally {
       this.#opening = undefined;

@@ -3,6 +3,7 @@ import { type Clock, realClock, within } from './clock.ts';
 import type { Connection, KeepAlive } from './connection.ts';
 import { type Domain, readDomain } from './domain.ts';
 import type { DomainHandle } from './domain-handle.ts';
+import { agentChannelXml } from './domain-xml.ts';
 import { LibvirtError, NotConnectedError, virErrorNumber } from './errors.ts';
 import { useEventLoop } from './event-loop.ts';
 import { type ConnectionNews, EventWatch } from './event-watch.ts';
@@ -28,7 +29,9 @@ export interface LibvirtHypervisorOptions {
   onNews?: (news: ConnectionNews) => void;
 }
 
-export interface LibvirtInfo {
+const thawLanes = 2;
+
+export interface HypervisorInfo {
   uri: string;
   /** As `11.3.0`. */
   libvirtVersion: string;
@@ -36,12 +39,15 @@ export interface LibvirtInfo {
   hypervisorVersion: string;
 }
 
-export interface GuestCallOptions {
+export interface AgentCallOptions {
   /** How long the guest's agent may take, in whole seconds, at least 1. Wall time may reach 30 + 5 + this. */
   timeoutSeconds: number;
   /** Gives up waiting for a lane; a call on its way is not abandoned. */
   signal?: AbortSignal | undefined;
 }
+
+/** What may take this long leaves half of the lanes to the others. */
+const longCallSeconds = 60;
 
 /**
  * A libvirt host: its domains, their guest agents, and what happens to them. Connects by itself, again and again.
@@ -57,6 +63,8 @@ export class LibvirtHypervisor {
   /** Apart from the guests' lanes: guests that hang delay nobody who asks for domains. */
   readonly #control: LanePool;
   readonly #guests: LanePool;
+  /** A guest that is to be thawed waits for no other. */
+  readonly #thaws: LanePool;
   readonly #listeners = new Set<(event: HypervisorEvent) => void>();
   readonly #stopping = new AbortController();
   #watching: Promise<void> | undefined;
@@ -71,6 +79,7 @@ export class LibvirtHypervisor {
     this.#clock = clock;
     this.#control = new LanePool({ ...connecting, lanes: 1 });
     this.#guests = new LanePool({ ...connecting, lanes });
+    this.#thaws = new LanePool({ ...connecting, lanes: thawLanes });
     this.#watch = new EventWatch({
       ...connecting,
       random,
@@ -103,7 +112,7 @@ export class LibvirtHypervisor {
    */
   async close(graceMs = 2000): Promise<boolean> {
     this.#stopping.abort();
-    const closed = Promise.all([this.#watching, this.#control.close(), this.#guests.close()]);
+    const closed = Promise.all([this.#watching, this.#control.close(), this.#guests.close(), this.#thaws.close()]);
     const tooLate = new Error('calls are still blocked');
     let inTime = true;
     try {
@@ -117,7 +126,7 @@ export class LibvirtHypervisor {
   }
 
   /** Undefined while no connection stands. */
-  info(): LibvirtInfo | undefined {
+  info(): HypervisorInfo | undefined {
     const versions = this.#watch.versions();
     return versions && { uri: this.#uri, libvirtVersion: versions.libvirt, hypervisorVersion: versions.hypervisor };
   }
@@ -147,13 +156,25 @@ export class LibvirtHypervisor {
     );
   }
 
+  /** Whether the domain is on its way to another host (virDomainGetJobStats). May wait while libvirt changes the domain. */
+  async isMigrating(uuid: string, signal?: AbortSignal): Promise<boolean> {
+    return this.#onGuest(uuid, signal, (domain) => domain.isMigrating());
+  }
+
   /** Sends one guest agent command, JSON in and JSON out (virDomainQemuAgentCommand). */
-  async agentCommand(uuid: string, command: string, { timeoutSeconds, signal }: GuestCallOptions): Promise<string> {
-    return this.#onGuest(uuid, signal, (domain) => domain.agentCommand(command, timeoutSeconds));
+  async agentCommand(uuid: string, command: string, { timeoutSeconds, signal }: AgentCallOptions): Promise<string> {
+    return this.#onGuest(uuid, signal, (domain) => domain.agentCommand(command, timeoutSeconds), {
+      long: timeoutSeconds >= longCallSeconds,
+    });
+  }
+
+  /** Wakes a guest that suspended itself to its memory (virDomainPMWakeup). */
+  async wakeUp(uuid: string, signal?: AbortSignal): Promise<void> {
+    await this.#onGuest(uuid, signal, (domain) => domain.wakeUp());
   }
 
   /** Freezes filesystems, all or those of `mountpoints`; returns how many. Of an unknown mountpoint that is 0. */
-  async fsFreeze(uuid: string, options: GuestCallOptions & { mountpoints?: readonly string[] }): Promise<number> {
+  async fsFreeze(uuid: string, options: AgentCallOptions & { mountpoints?: readonly string[] }): Promise<number> {
     return this.#onGuest(uuid, options.signal, async (domain) => {
       await domain.setAgentResponseTimeout(options.timeoutSeconds);
       return domain.fsFreeze(options.mountpoints);
@@ -161,18 +182,19 @@ export class LibvirtHypervisor {
   }
 
   /** Thaws all filesystems; returns how many, 0 when none was frozen. */
-  async fsThaw(uuid: string, { timeoutSeconds, signal }: GuestCallOptions): Promise<number> {
-    return this.#onGuest(uuid, signal, async (domain) => {
+  async fsThaw(uuid: string, { timeoutSeconds, signal }: AgentCallOptions): Promise<number> {
+    const thaw = async (domain: DomainHandle) => {
       await domain.setAgentResponseTimeout(timeoutSeconds);
       return domain.fsThaw();
-    });
+    };
+    return this.#onGuest(uuid, signal, thaw, { lanes: this.#thaws });
   }
 
   /** Sets the password of an account in the guest; `encrypted`: it is a crypt(3) hash. */
   async setUserPassword(
     uuid: string,
     account: { user: string; password: string; encrypted: boolean },
-    { timeoutSeconds, signal }: GuestCallOptions,
+    { timeoutSeconds, signal }: AgentCallOptions,
   ): Promise<void> {
     await this.#onGuest(uuid, signal, async (domain) => {
       await domain.setAgentResponseTimeout(timeoutSeconds);
@@ -180,24 +202,42 @@ export class LibvirtHypervisor {
     });
   }
 
+  /** The element of the guest agent's channel in the running domain's XML; undefined where it has none. */
+  async agentChannelXml(uuid: string, signal?: AbortSignal): Promise<string | undefined> {
+    return this.#ask(signal, (connection) =>
+      connection.withDomain(uuid, async (domain) => agentChannelXml(await domain.xml())),
+    );
+  }
+
+  /** Plugs a device into a running domain, by its element of the domain's XML. */
+  async attachDevice(uuid: string, xml: string, signal?: AbortSignal): Promise<void> {
+    await this.#onGuest(uuid, signal, (domain) => domain.attachDevice(xml));
+  }
+
+  /** Unplugs a device from a running domain, by its element of the domain's XML; it may be gone some time later. */
+  async detachDevice(uuid: string, xml: string, signal?: AbortSignal): Promise<void> {
+    await this.#onGuest(uuid, signal, (domain) => domain.detachDevice(xml));
+  }
+
   /** Runs a question on the control connection. With the signal its caller stops waiting; the question runs on. */
   async #ask<T>(signal: AbortSignal | undefined, use: (connection: Connection) => Promise<T>): Promise<T> {
     this.#assertConnected();
-    return unlessAborted(this.#control.run('any', use, signal), signal);
+    return unlessAborted(this.#control.run('any', use, { signal }), signal);
   }
 
   async #onGuest<T>(
     uuid: string,
     signal: AbortSignal | undefined,
     use: (domain: DomainHandle) => Promise<T>,
+    { lanes = this.#guests, long = false } = {},
   ): Promise<T> {
     this.#assertConnected();
-    return this.#guests.run(
+    return lanes.run(
       uuid,
       async (connection) => {
         let found = false;
         try {
-          return await connection.withDomain(uuid, (domain) => {
+          return await connection.withKnownDomain(uuid, (domain) => {
             found = true;
             return use(domain);
           });
@@ -206,7 +246,7 @@ export class LibvirtHypervisor {
           throw neverSent ? new NotConnectedError(error.message, { cause: error }) : error;
         }
       },
-      signal,
+      { signal, long },
     );
   }
 

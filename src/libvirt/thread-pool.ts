@@ -1,13 +1,10 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { ThreadPoolTooSmallError } from './errors.ts';
-import { limitMallocArenas } from './ffi.ts';
 
 /** What Node itself wants of the pool for DNS, files and crypto: as many as it has by default. */
 const threadsForNode = 4;
-/** By default glibc gives every thread a heap of its own, which keeps what that thread once needed. */
-const mostArenas = 2;
-/** The event loop, the connection that brings events, and the one for control calls. */
-const threadsBesideLanes = 3;
+/** The event loop, the connection that brings events, the one for control calls, and two for thaws. */
+const threadsBesideLanes = 5;
 
 /** How many threads libuv's pool needs so that neither DNS nor files wait while every lane is blocked in libvirt. */
 export function requiredThreads(lanes: number): number {
@@ -20,7 +17,6 @@ export function requiredThreads(lanes: number): number {
  * lookup or `fs/promises` does. Throws ThreadPoolTooSmallError when it is too late.
  */
 export function ensureThreads(lanes: number): void {
-  limitMallocArenas(mostArenas);
   const needed = requiredThreads(lanes);
   const running = threadsOfPool();
   if (running >= needed) return;

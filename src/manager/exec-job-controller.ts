@@ -1,164 +1,113 @@
-import { isDeepStrictEqual } from 'node:util';
-import { type Guest, type GuestExecJob, type GuestTask, guestExecJobs, guestTasks } from '../api/resources.ts';
+import { hasReferences } from '../api/action-inputs.ts';
+import { type Guest, type GuestExecJob, type GuestTask, guestExecJobs } from '../api/resources.ts';
 import type { GuestExecJobStatus } from '../api/schema/guest-exec-job.ts';
 import type { Cluster } from '../kube/cluster.ts';
-import { setCondition } from '../kube/conditions.ts';
-import { isAlreadyExists, isConflict, isNotFound } from '../kube/errors.ts';
+import { findCondition } from '../kube/conditions.ts';
+import { isNotFound } from '../kube/errors.ts';
 import type { EventRecorder } from '../kube/event-recorder.ts';
+import { ObjectMemory } from '../kube/object-memory.ts';
 import type { ObjectKey } from '../kube/objects.ts';
-import { type Clock, timestamp } from '../seams/clock.ts';
-import { type GivenUp, type Plan, planExecJob } from './exec-job-plan.ts';
-import { isTargeted } from './job-target.ts';
+import type { SealingKey } from '../sealing/sealing-key.ts';
+import type { Clock } from '../seams/clock.ts';
+import { type Observed, type Plan, planExecJob } from './exec-job-plan.ts';
+import type { Fleet } from './fleet.ts';
+import { OwnedTasks } from './owned-tasks.ts';
+import { PacedStatus } from './paced-status.ts';
+import type { Obstacle } from './reachability.ts';
+import { isTargeted } from './target.ts';
+import { noSealingKey } from './task-binder.ts';
+import { isInputProblem, readInputs } from './task-inputs.ts';
+import { sealTask } from './task-sealer.ts';
 
 export interface ExecJobControllerOptions {
   cluster: Cluster;
   jobs: { get(key: ObjectKey): GuestExecJob | undefined };
-  tasksOf(job: GuestExecJob): readonly GuestTask[];
-  guestsIn(namespace: string): readonly Guest[];
-  hostExists(node: string): boolean;
+  fleet: Pick<Fleet, 'tasksOf' | 'guestsIn' | 'hostExists' | 'sealingKeyOf'>;
   events: EventRecorder;
   clock: Clock;
   onEnded?(job: GuestExecJob, plan: Plan): void;
 }
 
-/**
- * A status is written at most this often while a job goes on, and first this long after the first look at it, so that a
- * short job costs one write; its end is written at once.
- */
-const statusPaceMs = 1000;
 /** Failing guests that get an event of their own. */
 const eventsPerJob = 10;
 
 /** More would keep the leader's Lease and everybody else's requests waiting. */
 const createAtOnce = 100;
-/** What was made and is not in the cache by then was deleted. */
-const arrivesWithinMs = 30_000;
-
-/** What this process knows of a job that the API server can't tell yet. */
-interface JobMemory {
-  uid: string | undefined;
-  /** Tasks made that the cache may not show yet: the plan must count them as made. */
-  made: Map<string, { task: GuestTask; at: number }>;
-  /** When the status was last written, or the job first looked at, on the monotonic clock. */
-  pacedFrom: number;
-}
+/** A Secret that is missing may come. */
+const inputsLookAgainMs = 5000;
 
 /** Makes a job's tasks and tells in its status how they fare. */
 export class ExecJobController {
   readonly #options: ExecJobControllerOptions;
-  readonly #memory = new Map<ObjectKey, JobMemory>();
+  readonly #memory: ObjectMemory<{ tasks: OwnedTasks; status: PacedStatus<GuestExecJob> }>;
 
   constructor(options: ExecJobControllerOptions) {
     this.#options = options;
+    const { cluster, clock, fleet } = options;
+    this.#memory = new ObjectMemory(() => ({
+      tasks: new OwnedTasks({ cluster, owners: guestExecJobs, clock, cached: fleet.tasksOf }),
+      status: new PacedStatus({ cluster, clock, resource: guestExecJobs }),
+    }));
   }
 
   async reconcile(key: ObjectKey, signal: AbortSignal): Promise<{ requeueAfterMs?: number }> {
-    const { jobs, guestsIn, hostExists, clock } = this.#options;
+    const { jobs, fleet, clock } = this.#options;
     const job = jobs.get(key);
     if (!job || job.metadata.deletionTimestamp) {
-      this.#memory.delete(key);
+      this.#memory.forget(key);
       return {};
     }
-    const memory = this.#memoryOf(key, job);
-    const plan = planExecJob({
+    const { tasks, status } = this.#memory.of(key, job);
+    const observed: Observed = {
       job,
-      guests: guestsIn(job.metadata.namespace ?? '').filter((guest) => isTargeted(guest, job.spec.target)),
-      tasks: this.#tasksOf(job, memory),
-      hostExists,
+      guests: fleet.guestsIn(job.metadata.namespace ?? '').filter((guest) => isTargeted(guest, job.spec.target)),
+      tasks: tasks.of(job),
+      hostExists: fleet.hostExists,
       now: clock.now(),
-    });
+    };
+    const { plan, create } = await this.#planWithInputs(observed, signal);
     if (plan.deleteJob) {
       await this.#deleteJob(job, signal);
       return {};
     }
-    const create = plan.create.slice(0, createAtOnce);
-    await Promise.all(create.map((task) => this.#create(memory, task, signal)));
-    for (const each of plan.giveUp) await this.#giveUp(each, signal);
+    await Promise.all(create.map((task) => tasks.make(task, signal)));
+    for (const each of plan.giveUp) await tasks.giveUp(each, signal);
+    await Promise.all(plan.release.slice(0, createAtOnce).map((task) => tasks.change(task, { release: true }, signal)));
     // The rest first: a status now would count them as waiting.
     if (create.length < plan.create.length) return { requeueAfterMs: 1 };
-    const statusDueMs = await this.#writeStatus(job, memory, plan, signal);
-    if (plan.ended) this.#memory.delete(key);
-    const next = Math.min(statusDueMs ?? Number.POSITIVE_INFINITY, plan.lookAgainMs ?? Number.POSITIVE_INFINITY);
+    const atOnce = plan.ended !== undefined || mustBeWrittenNow(job, plan.status);
+    const { written, dueMs } = await status.write(job, plan.status, atOnce, signal);
+    if (written) this.#tellEnd(job, plan);
+    if (plan.ended) this.#memory.forget(key);
+    const next = Math.min(dueMs ?? Number.POSITIVE_INFINITY, plan.lookAgainMs ?? Number.POSITIVE_INFINITY);
     return Number.isFinite(next) ? { requeueAfterMs: next } : {};
   }
 
-  #memoryOf(key: ObjectKey, { metadata }: GuestExecJob): JobMemory {
-    const known = this.#memory.get(key);
-    if (known && known.uid === metadata.uid) return known;
-    const fresh: JobMemory = { uid: metadata.uid, made: new Map(), pacedFrom: this.#options.clock.monotonic() };
-    this.#memory.set(key, fresh);
-    return fresh;
-  }
-
-  /** What the cache shows, and what was made a moment ago and is on its way into it. */
-  #tasksOf(job: GuestExecJob, { made }: JobMemory): GuestTask[] {
-    const cached = this.#options.tasksOf(job);
-    const now = this.#options.clock.monotonic();
-    for (const task of cached) made.delete(task.metadata.name);
-    for (const [name, { at }] of made) if (now - at > arrivesWithinMs) made.delete(name);
-    return [...cached, ...[...made.values()].map(({ task }) => task)];
-  }
-
-  async #create({ made }: JobMemory, task: GuestTask, signal: AbortSignal): Promise<void> {
-    const { cluster, clock } = this.#options;
-    try {
-      await cluster.create(guestTasks, task, { signal });
-    } catch (error) {
-      if (!isAlreadyExists(error)) throw error;
+  /** The plan, and the tasks to make now, with what they take from ConfigMaps and Secrets sealed to their nodes. */
+  async #planWithInputs(observed: Observed, signal: AbortSignal): Promise<{ plan: Plan; create: GuestTask[] }> {
+    const { cluster, fleet } = this.#options;
+    const { spec, metadata } = observed.job;
+    const action = { exec: spec.exec };
+    if (!hasReferences(action)) return begun(planExecJob(observed));
+    const hindrance = ({ status }: Guest) => (fleet.sealingKeyOf(status?.node ?? '') ? undefined : noKey(status?.node));
+    const { plan, create } = begun(planExecJob({ ...observed, hindrance }));
+    if (create.length === 0) return { plan, create };
+    const inputs = await readInputs(cluster, metadata.namespace ?? '', action, { signal });
+    if (isInputProblem(inputs)) {
+      const hindered = planExecJob({ ...observed, hindrance: () => inputs });
+      const lookAgainMs = Math.min(hindered.lookAgainMs ?? inputsLookAgainMs, inputsLookAgainMs);
+      return begun({ ...hindered, lookAgainMs });
     }
-    made.set(task.metadata.name, { task, at: clock.monotonic() });
+    const seal = (task: GuestTask) =>
+      sealTask(task, inputs, fleet.sealingKeyOf(task.spec.nodeName ?? '') as SealingKey);
+    return { plan, create: await Promise.all(create.map(seal)) };
   }
 
-  /** On behalf of an agent that is gone. Conditional on what was seen: one that is not gone after all wins. */
-  async #giveUp({ task, phase, reason, message }: GivenUp, signal: AbortSignal): Promise<void> {
-    const { cluster, clock } = this.#options;
-    const now = clock.now();
-    const conditions = setCondition(
-      task.status?.conditions ?? [],
-      { type: 'Failed', status: 'True', reason, message },
-      now,
-    );
-    const status = { ...task.status, phase, reason, message, completionTime: timestamp(now), conditions };
-    try {
-      await cluster.replaceStatus(guestTasks, { ...task, status }, { signal });
-    } catch (error) {
-      if (!isConflict(error) && !isNotFound(error)) throw error;
-    }
-  }
-
-  /** Writes what changed, if it is time to; returns in how many milliseconds it will be. */
-  async #writeStatus(
-    job: GuestExecJob,
-    memory: JobMemory,
-    plan: Plan,
-    signal: AbortSignal,
-  ): Promise<number | undefined> {
-    const { cluster, clock, onEnded } = this.#options;
-    if (isDeepStrictEqual(job.status, plan.status)) return undefined;
-    const now = clock.monotonic();
-    if (!plan.ended && !this.#mustBeWrittenNow(job, plan.status)) {
-      const leftMs = memory.pacedFrom + statusPaceMs - now;
-      if (leftMs > 0) return leftMs;
-    }
-    await cluster.replaceStatus(guestExecJobs, { ...job, status: plan.status }, { signal });
-    memory.pacedFrom = now;
-    if (plan.ended) {
-      this.#tellEnd(job, plan);
-      onEnded?.(job, plan);
-    }
-    return undefined;
-  }
-
-  /** A start time that can't be derived again must outlive this process. */
-  #mustBeWrittenNow(job: GuestExecJob, status: GuestExecJobStatus): boolean {
-    const suspension = (conditions: GuestExecJobStatus['conditions']) =>
-      conditions?.find(({ type }) => type === 'Suspended')?.status;
-    return suspension(job.status?.conditions) !== suspension(status.conditions);
-  }
-
-  #tellEnd(job: GuestExecJob, { ended, status }: Plan): void {
-    const { events } = this.#options;
+  #tellEnd(job: GuestExecJob, plan: Plan): void {
+    const { events, onEnded } = this.#options;
+    const { ended, status } = plan;
     if (!ended) return;
+    onEnded?.(job, plan);
     events.record(job, {
       type: ended.type === 'Complete' ? 'Normal' : 'Warning',
       reason: ended.reason,
@@ -180,4 +129,19 @@ export class ExecJobController {
       if (!isNotFound(error)) throw error;
     }
   }
+}
+
+/** A start time that can't be derived again must outlive this process. */
+function mustBeWrittenNow(job: GuestExecJob, status: GuestExecJobStatus): boolean {
+  const suspension = (conditions: GuestExecJobStatus['conditions']) => findCondition(conditions, 'Suspended')?.status;
+  return suspension(job.status?.conditions) !== suspension(status.conditions);
+}
+
+/** As many of a plan's tasks as are made in one go. */
+function begun(plan: Plan): { plan: Plan; create: GuestTask[] } {
+  return { plan, create: plan.create.slice(0, createAtOnce) };
+}
+
+function noKey(node: string | undefined): Obstacle {
+  return { reason: 'NoSealingKey', message: noSealingKey(node) };
 }

@@ -2,10 +2,18 @@ import type { Guest, GuestExecJob, GuestTask } from '../api/resources.ts';
 import type { GuestExecJobStatus, GuestResult } from '../api/schema/guest-exec-job.ts';
 import { isTrue } from '../kube/conditions.ts';
 import { timestamp } from '../seams/clock.ts';
+import { planDryRun } from './exec-job-dry-run.ts';
 import { endOfJob, isOver, type JobEnd, jobStatus } from './exec-job-status.ts';
+import { type Stop, stopOf } from './exec-job-stop.ts';
+import { type Course, courseAfter, courseOf } from './guest-course.ts';
+import { fateOf, missingGuest, resultWithoutTask } from './guest-fate.ts';
 import { guestResultOf } from './guest-result.ts';
-import { describeTarget } from './job-target.ts';
-import { obstacle } from './reachability.ts';
+import { nextLook } from './instants.ts';
+import { scaled } from './int-or-percent.ts';
+import { deadlinesOf, startingDeadlineMs, startOf, ttlMs } from './job-deadlines.ts';
+import { type Obstacle, obstacle } from './reachability.ts';
+import { byName, nameOf } from './target.ts';
+import { fateOfTask, type GivenUp, givenUpAt, graceMs } from './task-fate.ts';
 import { taskFor } from './task-template.ts';
 
 /** All that decides what a job does next. */
@@ -17,20 +25,17 @@ export interface Observed {
   tasks: readonly GuestTask[];
   /** Whether there is a GuestHost of this name: somebody who deletes it says that it won't come back. */
   hostExists(node: string): boolean;
+  /** What stands in the way of starting something in a guest beside what the guest itself says. */
+  hindrance?(guest: Guest): Obstacle | undefined;
   /** Milliseconds since the epoch. */
   now: number;
-}
-
-export interface GivenUp {
-  task: GuestTask;
-  phase: 'Failed' | 'Unknown';
-  reason: 'Undeliverable' | 'HostGone';
-  message: string;
 }
 
 export interface Plan {
   /** Tasks to make; each has a name of its own, so making one twice makes it once. */
   create: GuestTask[];
+  /** Tasks that are under way and no longer wanted. */
+  release: GuestTask[];
   /** Tasks that no agent will end any more. */
   giveUp: GivenUp[];
   status: GuestExecJobStatus;
@@ -41,61 +46,125 @@ export interface Plan {
   lookAgainMs?: number | undefined;
 }
 
-const defaultStartingDeadlineSeconds = 60;
 const defaultParallelism = 10;
 
-/** An agent ends its own tasks in time; only for one that is gone does the manager do it, this much later. */
-export const graceMs = 10_000;
+const hostGone = 'nobody can tell how the command ended, or whether it ran';
+
+/** A guest that has its turn before it: the first, or another one after a failure. */
+interface Candidate {
+  guest: Guest;
+  attempt: number;
+  /** Milliseconds since the epoch. */
+  notBefore: number;
+  shown: GuestResult;
+}
 
 /** What a job does next. */
-export function planExecJob({ job, guests, tasks, hostExists, now }: Observed): Plan {
+export function planExecJob({ job, guests, tasks, hostExists, hindrance = unhindered, now }: Observed): Plan {
   const status = job.status ?? {};
   if (isTrue(status.conditions, 'Complete') || isTrue(status.conditions, 'Failed')) return afterTheEnd(job, now);
+  if (job.spec.dryRun) return planDryRun(job, guests, now);
 
   const suspended = job.spec.suspend === true;
   const startTime = startOf(job, now);
   const deadlines = deadlinesOf(job, startTime);
   const over = deadlines.active !== undefined && now >= deadlines.active;
+  const turn = {
+    suspended,
+    over,
+    now,
+    startingDeadline: deadlines.starting,
+    action: { exec: job.spec.exec },
+    hindrance,
+  };
 
-  const results = tasks.map(guestResultOf);
-  const taken = new Set(tasks.map((task) => task.spec.guestUID));
-  const create: GuestTask[] = [];
-  // What runs on a host that has fallen silent takes nobody's place.
-  const silent = new Set(guests.filter((guest) => obstacle(guest)?.reason === 'HostDown').map(nameOf));
-  const busy = results.filter((result) => !isOver(result) && !silent.has(result.name)).length;
-  let slots = (job.spec.parallelism ?? defaultParallelism) - busy;
-
-  for (const guest of guests.toSorted(byName)) {
-    if (taken.has(guest.status?.domain?.uuid)) continue;
-    const fate = fateOf(guest, { suspended, over, now, startingDeadline: deadlines.starting });
-    if (fate !== 'start') results.push(fate);
-    else if (slots-- > 0) {
-      const task = taskFor(job, guest, {
-        action: { exec: job.spec.exec },
-        attempt: 0,
-        deadline: deadlines.active,
-        startingDeadline: now + startingDeadlineMs(job),
-      });
-      create.push(task);
-      results.push({ ...resultWithoutTask(guest), taskName: task.metadata.name });
-    } else
-      results.push({ ...resultWithoutTask(guest), reason: 'Queued', message: 'waits for its turn: spec.parallelism' });
+  const { courses, candidates } = lineUp(job, guests, tasks);
+  const targets = courses.length + candidates.length;
+  const ready: Candidate[] = [];
+  const pending: GuestResult[] = [];
+  for (const candidate of candidates) {
+    const fate = now < candidate.notBefore && !over ? candidate.shown : fateOf(candidate.guest, candidate.shown, turn);
+    if (fate === 'start') ready.push(candidate);
+    else if (isOver(fate)) courses.push(courseAfter(job.spec, fate));
+    else pending.push(fate);
   }
+
+  const stop = stopOf(job, courses, targets);
+  const create = stop ? [] : ready.slice(0, freeSlots(job, courses, guests, targets)).map(toTask);
+  const results = [
+    ...courses.map(({ result }) => result),
+    ...(stop ? [...pending, ...ready.map(({ shown }) => shown)].map((result) => skipped(result, stop)) : pending),
+    ...(stop ? [] : ready.map((candidate, index) => startedOrQueued(candidate, create[index]))),
+  ];
   const waitingIsOver = over || now >= deadlines.starting;
   if (results.length === 0 && job.spec.target.guestName !== undefined) results.push(missingGuest(job, waitingIsOver));
 
   const settled =
     deadlines.active !== undefined && now >= deadlines.active + graceMs ? results.map(abandoned) : results;
-  const ended = settled.length > 0 || waitingIsOver ? endOfJob(job, settled) : undefined;
+  const ended = settled.length > 0 || waitingIsOver ? endOfJob(job, settled, stop) : undefined;
   const instants = [deadlines.starting, deadlines.active, ...tasks.map(givenUpAt)];
   if (deadlines.active !== undefined) instants.push(deadlines.active + graceMs);
   return {
     create,
-    giveUp: tasks.map((task) => fateOfTask(task, hostExists, now)).filter((each) => each !== undefined),
+    release: stop?.endsRunning ? tasks.filter((task) => !isOver(guestResultOf(task)) && !task.spec.release) : [],
+    giveUp: tasks.map((task) => fateOfTask(task, hostExists, now, hostGone)).filter((each) => each !== undefined),
     status: jobStatus(job, settled, tasks, { now, startTime, suspended, ended, waitsUntil: deadlines.starting }),
     ...(ended && { ended }),
-    lookAgainMs: ended ? ttlMs(job) : nextLook(now, instants),
+    lookAgainMs: ended ? ttlMs(job) : nextLook(now, [...instants, ...candidates.map(({ notBefore }) => notBefore)]),
   };
+
+  function toTask({ guest, attempt }: Candidate): GuestTask {
+    return taskFor(job, guest, {
+      action: { exec: job.spec.exec },
+      attempt,
+      deadline: deadlines.active,
+      startingDeadline: now + startingDeadlineMs(job),
+    });
+  }
+}
+
+/** Who is under way or done, and who has a turn before them, by name. */
+function lineUp(job: GuestExecJob, guests: readonly Guest[], tasks: readonly GuestTask[]) {
+  const attempts = Map.groupBy(tasks, ({ spec }) => spec.guestUID);
+  const courses: Course[] = [];
+  const candidates: Candidate[] = [];
+  for (const guest of guests) {
+    const tried = attempts.get(guest.status?.domain?.uuid);
+    const course = tried && courseOf(job, tried);
+    if (course && course.state !== 'retry') continue;
+    candidates.push(
+      course
+        ? { guest, attempt: course.attempt, notBefore: course.at, shown: course.result }
+        : { guest, attempt: 0, notBefore: 0, shown: resultWithoutTask(guest) },
+    );
+  }
+  const again = new Set(candidates.map(({ guest }) => guest.status?.domain?.uuid));
+  for (const [uuid, tried] of attempts) {
+    if (again.has(uuid)) continue;
+    const course = courseOf(job, tried);
+    // The guest is gone, and with it its further attempts.
+    courses.push(course.state === 'retry' ? { state: 'over', result: course.failed } : course);
+  }
+  return { courses, candidates: candidates.toSorted((a, b) => byName(a.guest, b.guest)) };
+}
+
+/** In how many further guests it may be started; what runs on a host that has fallen silent takes nobody's place. */
+function freeSlots(job: GuestExecJob, courses: readonly Course[], guests: readonly Guest[], targets: number): number {
+  const silent = new Set(guests.filter((guest) => obstacle(guest)?.reason === 'HostDown').map(nameOf));
+  const busy = courses.filter(({ state, result }) => state === 'underWay' && !silent.has(result.name)).length;
+  const atOnce = Math.max(1, scaled(job.spec.parallelism ?? defaultParallelism, targets));
+  return Math.max(0, atOnce - busy);
+}
+
+function startedOrQueued({ shown }: Candidate, task: GuestTask | undefined): GuestResult {
+  if (!task) return { ...shown, reason: 'Queued', message: 'waits for its turn: spec.parallelism' };
+  const { name, node } = shown;
+  const attempts = shown.attempts;
+  return { name, ...(node && { node }), phase: 'Pending', attempts, taskName: task.metadata.name };
+}
+
+function skipped(result: GuestResult, { message }: Stop): GuestResult {
+  return { ...result, phase: 'Skipped', reason: 'JobFailed', message: `not started: ${message}` };
 }
 
 /** What a result becomes when even the agent that should have ended it in time is silent. */
@@ -107,130 +176,11 @@ function abandoned(result: GuestResult): GuestResult {
 
 function afterTheEnd(job: GuestExecJob, now: number): Plan {
   const status = job.status as GuestExecJobStatus;
-  const plan: Plan = { create: [], giveUp: [], status };
+  const plan: Plan = { create: [], release: [], giveUp: [], status };
   const ttl = ttlMs(job);
   if (ttl === undefined) return plan;
   const left = Date.parse(status.completionTime ?? timestamp(now)) + ttl - now;
   return left <= 0 ? { ...plan, deleteJob: true } : { ...plan, lookAgainMs: left };
 }
 
-/**
- * When the job's clocks start; while it is suspended none runs, and they start anew when it is let go, as a Job's do. A
- * job that was never suspended starts with its creation, so that a manager that died before it wrote anything changes
- * nothing.
- */
-function startOf(job: GuestExecJob, now: number): number | undefined {
-  const { status, spec, metadata } = job;
-  if (spec.suspend) return undefined;
-  if (isTrue(status?.conditions, 'Suspended')) return now;
-  return Date.parse(status?.startTime ?? metadata.creationTimestamp ?? timestamp(now));
-}
-
-interface Deadlines {
-  /** Until when missing, silent or stopped guests are waited for. */
-  starting: number;
-  /** Until when the job may take. */
-  active: number | undefined;
-}
-
-function deadlinesOf(job: GuestExecJob, startTime: number | undefined): Deadlines {
-  if (startTime === undefined) return { starting: Number.POSITIVE_INFINITY, active: undefined };
-  const { activeDeadlineSeconds } = job.spec;
-  return {
-    starting: startTime + startingDeadlineMs(job),
-    active: activeDeadlineSeconds === undefined ? undefined : startTime + inMs(activeDeadlineSeconds),
-  };
-}
-
-function startingDeadlineMs(job: GuestExecJob): number {
-  return inMs(job.spec.startingDeadlineSeconds ?? defaultStartingDeadlineSeconds);
-}
-
-/** Kubernetes' timestamps are cut to whole seconds: a second more keeps a deadline from coming early. */
-function inMs(seconds: number): number {
-  return (seconds + 1) * 1000;
-}
-
-function ttlMs(job: GuestExecJob): number | undefined {
-  const { ttlSecondsAfterFinished } = job.spec;
-  return ttlSecondsAfterFinished === undefined ? undefined : ttlSecondsAfterFinished * 1000;
-}
-
-interface FateInput {
-  suspended: boolean;
-  over: boolean;
-  now: number;
-  startingDeadline: number;
-}
-
-/** What becomes of a guest without a task: it is started, or it waits or is given up, as its result then says. */
-function fateOf(guest: Guest, { suspended, over, now, startingDeadline }: FateInput): 'start' | GuestResult {
-  const waiting = resultWithoutTask(guest);
-  if (over)
-    return {
-      ...waiting,
-      phase: 'Failed',
-      reason: 'DeadlineExceeded',
-      message: 'activeDeadlineSeconds was over before its turn came',
-    };
-  if (suspended) return { ...waiting, reason: 'JobSuspended', message: 'the job is suspended' };
-  const blocked = obstacle(guest);
-  if (blocked?.permanent) return { ...waiting, phase: 'Failed', reason: blocked.reason, message: blocked.message };
-  if (blocked && now >= startingDeadline)
-    return { ...waiting, phase: 'Failed', reason: 'Undeliverable', message: blocked.message };
-  return blocked ? { ...waiting, reason: blocked.reason, message: blocked.message } : 'start';
-}
-
-function resultWithoutTask(guest: Guest): GuestResult {
-  const node = guest.status?.node;
-  return { name: guest.metadata.name, phase: 'Pending', attempts: 0, ...(node && { node }) };
-}
-
-function missingGuest(job: GuestExecJob, givenUp: boolean): GuestResult {
-  const message = `there is no ${describeTarget(job.spec.target)} in namespace ${job.metadata.namespace}: see kubectl get guests -A`;
-  return {
-    name: job.spec.target.guestName as string,
-    phase: givenUp ? 'Failed' : 'Pending',
-    reason: 'GuestNotFound',
-    message,
-    attempts: 0,
-  };
-}
-
-/** Undefined while its agent may still end it. */
-function fateOfTask(task: GuestTask, hostExists: (node: string) => boolean, now: number): GivenUp | undefined {
-  if (isOver(guestResultOf(task))) return undefined;
-  const node = task.spec.nodeName ?? '';
-  if (task.status?.claim && !hostExists(node)) {
-    const message = `host ${node} is gone, its GuestHost was deleted: nobody can tell how the command ended, or whether it ran`;
-    return { task, phase: 'Unknown', reason: 'HostGone', message };
-  }
-  const at = givenUpAt(task);
-  if (at === undefined || now < at) return undefined;
-  return {
-    task,
-    phase: 'Failed',
-    reason: 'Undeliverable',
-    message: `the agent of host ${node} did not take the task in time`,
-  };
-}
-
-/** Undefined once an agent has claimed it: from then on only that agent's node knows. */
-function givenUpAt({ spec, status }: GuestTask): number | undefined {
-  if (status?.claim || (status?.phase && status.phase !== 'Pending')) return undefined;
-  const ends = [spec.startingDeadline, spec.deadline].filter((end) => end !== undefined).map(Date.parse);
-  return ends.length > 0 ? Math.min(...ends) + graceMs : undefined;
-}
-
-function nextLook(now: number, instants: (number | undefined)[]): number | undefined {
-  const ahead = instants.filter((at): at is number => at !== undefined && Number.isFinite(at) && at > now);
-  return ahead.length > 0 ? Math.min(...ahead) - now : undefined;
-}
-
-function nameOf({ metadata }: Guest): string {
-  return metadata.name;
-}
-
-function byName(a: Guest, b: Guest): number {
-  return a.metadata.name < b.metadata.name ? -1 : 1;
-}
+function unhindered(): undefined {}

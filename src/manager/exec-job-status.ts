@@ -1,10 +1,11 @@
-import type { GuestExecJob, GuestTask } from '../api/resources.ts';
+import { type GuestExecJob, type GuestTask, isOverPhase } from '../api/resources.ts';
 import type { Condition } from '../api/schema/common.ts';
 import type { GuestExecJobStatus, GuestResult } from '../api/schema/guest-exec-job.ts';
 import { setCondition } from '../kube/conditions.ts';
 import { timestamp } from '../seams/clock.ts';
+import { isFailure, type Stop } from './exec-job-stop.ts';
 import { inlineGuests, inlineOutputBytes, withOutput } from './guest-result.ts';
-import { describeTarget } from './job-target.ts';
+import { describeTarget } from './target.ts';
 
 /** How a job ended. */
 export interface JobEnd {
@@ -13,21 +14,26 @@ export interface JobEnd {
   message: string;
 }
 
-/** A run is over when its phase is one of the last three; `Unknown` is an end too: nobody will ever know more. */
+/** `Unknown` is an end too: nobody will ever know more. */
 export function isOver({ phase }: GuestResult): boolean {
-  return phase !== 'Pending' && phase !== 'Claimed' && phase !== 'Running';
+  return isOverPhase(phase);
 }
 
 /** How the job ended; undefined while it goes on. Whether nobody matched is told by no results at all. */
-export function endOfJob(job: GuestExecJob, results: readonly GuestResult[]): JobEnd | undefined {
+export function endOfJob(
+  job: GuestExecJob,
+  results: readonly GuestResult[],
+  stop: Stop | undefined,
+): JobEnd | undefined {
   if (results.length === 0) {
     const message = `no Guest in namespace ${job.metadata.namespace} matches ${describeTarget(job.spec.target)}`;
     return { type: 'Failed', reason: 'NoGuestsMatched', message };
   }
   if (!results.every(isOver)) return undefined;
-  const bad = results.filter(({ phase }) => phase !== 'Succeeded');
+  if (stop) return { type: 'Failed', reason: stop.reason, message: stop.message };
+  const bad = results.filter(isFailure);
   const [first] = bad;
-  if (!first) return { type: 'Complete', reason: 'GuestsSucceeded', message: succeededIn(results.length) };
+  if (!first) return { type: 'Complete', reason: 'GuestsSucceeded', message: succeededIn(results) };
   if (results.length === 1) {
     return { type: 'Failed', reason: first.reason ?? first.phase, message: first.message ?? first.phase };
   }
@@ -41,8 +47,13 @@ export function endOfJob(job: GuestExecJob, results: readonly GuestResult[]): Jo
   };
 }
 
-function succeededIn(guests: number): string {
-  return guests === 1 ? 'the command succeeded' : `the command succeeded in all ${guests} guests`;
+function succeededIn(results: readonly GuestResult[]): string {
+  const ignored = results.filter((result) => result.ignored).length;
+  if (ignored > 0) {
+    const succeeded = results.length - ignored;
+    return `the command succeeded in ${succeeded} of ${results.length} guests; failurePolicy ignores the other ${ignored}`;
+  }
+  return results.length === 1 ? 'the command succeeded' : `the command succeeded in all ${results.length} guests`;
 }
 
 export interface StatusInput {
@@ -75,8 +86,10 @@ export function jobStatus(
     waiting: count((result) => !isOver(result) && !isStarted(result)),
     active,
     succeeded,
-    failed: count(({ phase }) => phase === 'Failed' || phase === 'Skipped'),
-    unknown: count(({ phase }) => phase === 'Unknown'),
+    failed: count((result) => isFailure(result) && result.phase === 'Failed'),
+    unknown: count((result) => isFailure(result) && result.phase === 'Unknown'),
+    ignored: count((result) => result.ignored === true),
+    skipped: count(({ phase }) => phase === 'Skipped'),
     guests: listed(results, tasks),
     conditions: jobConditions(job, results, input),
   };
@@ -93,9 +106,9 @@ function listed(results: readonly GuestResult[], tasks: readonly GuestTask[]): G
   return worst.map((result) => withOutput(result, shown.get(result.taskName ?? ''), bytes));
 }
 
-/** A task has been made: from then on an agent may start it at any moment. */
-function isStarted({ taskName }: GuestResult): boolean {
-  return taskName !== undefined;
+/** A task has been made: from then on an agent may start it at any moment. Before a retry it is the last attempt's. */
+function isStarted({ taskName, reason }: GuestResult): boolean {
+  return taskName !== undefined && reason !== 'Retrying';
 }
 
 function jobConditions(job: GuestExecJob, results: readonly GuestResult[], input: StatusInput): Condition[] {
@@ -135,7 +148,7 @@ function progress(job: GuestExecJob, results: readonly GuestResult[], { suspende
   }
   const open = results.filter((result) => !isOver(result));
   const blocked = open.filter(
-    ({ reason, taskName }) => reason !== undefined && reason !== 'Queued' && taskName === undefined,
+    (result) => result.reason !== undefined && result.reason !== 'Queued' && !isStarted(result),
   );
   if (blocked.length === 0 || open.length > blocked.length) {
     return { reason: 'Running', message: `${results.length - open.length} of ${results.length} guests are done` };
@@ -150,6 +163,7 @@ const order: Record<GuestResult['phase'], number> = {
   Unknown: 1,
   Skipped: 2,
   Running: 3,
+  Held: 3,
   Claimed: 4,
   Pending: 5,
   Succeeded: 6,

@@ -1,7 +1,8 @@
 import type { GuestTask } from '../api/resources.ts';
 import type { GuestResult } from '../api/schema/guest-exec-job.ts';
+import type { CommonGuestResult } from '../api/schema/guest-result.ts';
 
-/** How many guests a job's status lists. */
+/** How many guests a status lists. */
 export const inlineGuests = 100;
 const inlineBudgetBytes = 256 * 1024;
 const mostBytes = 8192;
@@ -11,9 +12,8 @@ export function inlineOutputBytes(guests: number): number {
   return Math.min(mostBytes, Math.floor(inlineBudgetBytes / (2 * Math.min(Math.max(1, guests), inlineGuests))));
 }
 
-/** A task as its job's status shows it, less what the command printed. */
-export function guestResultOf({ spec, status = {}, metadata }: GuestTask): GuestResult {
-  const { exec } = status;
+/** A task as its owner's status shows it, whatever its action. */
+export function commonResultOf({ spec, status = {}, metadata }: GuestTask): CommonGuestResult {
   return {
     name: spec.guestName,
     ...(spec.nodeName && { node: spec.nodeName }),
@@ -24,6 +24,14 @@ export function guestResultOf({ spec, status = {}, metadata }: GuestTask): Guest
     ...(status.completionTime && { completionTime: status.completionTime }),
     attempts: (spec.attempt ?? 0) + 1,
     taskName: metadata.name,
+  };
+}
+
+/** A task as its job's status shows it, less what the command printed. */
+export function guestResultOf(task: GuestTask): GuestResult {
+  const { exec } = task.status ?? {};
+  return {
+    ...commonResultOf(task),
     ...(exec?.exitCode !== undefined && { exitCode: exec.exitCode }),
     ...(exec?.signal !== undefined && { signal: exec.signal }),
   };

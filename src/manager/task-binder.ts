@@ -1,14 +1,24 @@
-import { type Guest, type GuestTask, guestTasks } from '../api/resources.ts';
+import { hasReferences } from '../api/action-inputs.ts';
+import { type Guest, type GuestTask, guestTasks, isOverPhase } from '../api/resources.ts';
 import type { Cluster } from '../kube/cluster.ts';
 import type { ObjectKey } from '../kube/objects.ts';
+import type { SealingKey } from '../sealing/sealing-key.ts';
+import type { Fleet } from './fleet.ts';
+import { isInputProblem, readInputs } from './task-inputs.ts';
+import { sealTask } from './task-sealer.ts';
 
 export interface TaskBinderOptions {
   cluster: Cluster;
-  tasks: { get(key: ObjectKey): GuestTask | undefined };
-  guests: { get(key: ObjectKey): Guest | undefined };
+  fleet: Pick<Fleet, 'tasks' | 'guests' | 'sealingKeyOf'>;
 }
 
-/** Binds tasks that people made to the node that runs their guest, as a scheduler binds pods. */
+/** What a task waits for is looked at again this often. */
+const lookAgainMs = 5000;
+
+/**
+ * Binds tasks that people made to the node that runs their guest, as a scheduler binds pods, and binds every open task
+ * anew whose guest has moved. Seals what they take from Secrets to the node's key; anew where that is another one now.
+ */
 export class TaskBinder {
   readonly #options: TaskBinderOptions;
 
@@ -16,31 +26,109 @@ export class TaskBinder {
     this.#options = options;
   }
 
-  async reconcile(key: ObjectKey, signal: AbortSignal): Promise<void> {
-    const { cluster, tasks, guests } = this.#options;
-    const task = tasks.get(key);
-    if (!task || !needsBinding(task)) return;
-    const guest = guests.get(`${task.metadata.namespace}/${task.spec.guestName}`);
-    const { node, domain } = guest?.status ?? {};
-    if (!node || !domain) {
-      await this.#showMissing(task, signal);
-      return;
+  async reconcile(key: ObjectKey, signal: AbortSignal): Promise<{ requeueAfterMs?: number }> {
+    const { fleet } = this.#options;
+    const task = fleet.tasks.cache.get(key);
+    if (!task) return {};
+    const newNode = newNodeOf(task, this.#guestOf(task));
+    if (newNode !== undefined) {
+      await this.#move(task, newNode, signal);
+      return {};
     }
-    const { resourceVersion } = task.metadata;
-    const spec = { nodeName: node, guestUID: domain.uuid };
-    await cluster.mergePatch(guestTasks, task.metadata, { metadata: { resourceVersion }, spec }, { signal });
+    if (!needsBinding(task) && !needsSealing(task)) return {};
+    const bound = this.#bound(task);
+    if (!bound) {
+      const { guestName } = task.spec;
+      const message = `there is no guest ${guestName} in namespace ${task.metadata.namespace}: see kubectl get guests -A`;
+      await this.#showWaiting(task, 'GuestNotFound', message, signal);
+      return {};
+    }
+    if (!hasReferences(task.spec.action)) {
+      await this.#patch(bound, signal);
+      return {};
+    }
+    const sealingKey = fleet.sealingKeyOf(bound.spec.nodeName ?? '');
+    if (!sealingKey) {
+      await this.#showWaiting(task, 'NoSealingKey', noSealingKey(bound.spec.nodeName), signal);
+      return { requeueAfterMs: lookAgainMs };
+    }
+    return await this.#seal(bound, sealingKey, signal);
   }
 
-  async #showMissing(task: GuestTask, signal: AbortSignal): Promise<void> {
-    const message = `there is no guest ${task.spec.guestName} in namespace ${task.metadata.namespace}: see kubectl get guests -A`;
-    if (task.status?.message === message) return;
-    const status = { ...task.status, phase: 'Pending' as const, reason: 'GuestNotFound', message };
+  async #seal(task: GuestTask, sealingKey: SealingKey, signal: AbortSignal): Promise<{ requeueAfterMs?: number }> {
+    // Its status is behind, or the host's: nothing would change.
+    if (task.spec.sealed?.keyId === sealingKey.id) return { requeueAfterMs: lookAgainMs };
+    const { metadata, spec } = task;
+    const inputs = await readInputs(this.#options.cluster, metadata.namespace ?? '', spec.action, { signal });
+    if (isInputProblem(inputs)) {
+      await this.#showWaiting(task, inputs.reason, inputs.message, signal);
+      return { requeueAfterMs: lookAgainMs };
+    }
+    await this.#patch(await sealTask(task, inputs, sealingKey), signal);
+    return {};
+  }
+
+  /** The task with its guest's node and domain; undefined while there is no such guest. */
+  #bound(task: GuestTask): GuestTask | undefined {
+    if (task.spec.nodeName !== undefined && task.spec.guestUID !== undefined) return task;
+    const { node, domain } = this.#guestOf(task)?.status ?? {};
+    if (!node || !domain) return undefined;
+    return { ...task, spec: { ...task.spec, nodeName: node, guestUID: domain.uuid } };
+  }
+
+  #guestOf({ metadata, spec }: GuestTask): Guest | undefined {
+    return this.#options.fleet.guests.cache.get(`${metadata.namespace}/${spec.guestName}`);
+  }
+
+  /** The agent of the new node finds out how far the other's has come, and asks for what it can't open to be sealed anew. */
+  async #move({ metadata, spec }: GuestTask, nodeName: string, signal: AbortSignal): Promise<void> {
+    const { resourceVersion } = metadata;
+    const moves = (spec.moves ?? 0) + 1;
+    const patch = { metadata: { resourceVersion }, spec: { nodeName, moves } };
+    await this.#options.cluster.mergePatch(guestTasks, metadata, patch, { signal });
+  }
+
+  async #patch({ metadata, spec }: GuestTask, signal: AbortSignal): Promise<void> {
+    const { resourceVersion } = metadata;
+    const { nodeName, guestUID, sealed } = spec;
+    const patch = { metadata: { resourceVersion }, spec: { nodeName, guestUID, ...(sealed && { sealed }) } };
+    await this.#options.cluster.mergePatch(guestTasks, metadata, patch, { signal });
+  }
+
+  async #showWaiting(task: GuestTask, reason: string, message: string, signal: AbortSignal): Promise<void> {
+    if (task.status?.reason === reason && task.status.message === message) return;
+    const status = { ...task.status, phase: task.status?.phase ?? ('Pending' as const), reason, message };
     await this.#options.cluster.replaceStatus(guestTasks, { ...task, status }, { signal });
   }
+}
+
+/** What to do about a host that nothing can be sealed for. */
+export function noSealingKey(node: string | undefined): string {
+  return `host ${node} has published no key that Secrets could be sealed to: its agent is too old, or its sealing-key file is damaged`;
 }
 
 /** Made by a person, not yet bound, not yet over. */
 export function needsBinding({ metadata, spec, status }: GuestTask): boolean {
   const phase = status?.phase ?? 'Pending';
   return spec.nodeName === undefined && phase === 'Pending' && metadata.deletionTimestamp === undefined;
+}
+
+/** Whether the binder has something to do for it. */
+export function isUnready(task: GuestTask, guest: Guest | undefined): boolean {
+  return needsBinding(task) || needsSealing(task) || newNodeOf(task, guest) !== undefined;
+}
+
+/** The node to which its guest has taken a task that is under way; undefined where it stays with its own. */
+export function newNodeOf({ metadata, spec, status }: GuestTask, guest: Guest | undefined): string | undefined {
+  if (spec.nodeName === undefined || isOverPhase(status?.phase)) return undefined;
+  const { node, domain } = guest?.status ?? {};
+  const itsGuest = domain?.uuid === spec.guestUID && guest?.metadata.namespace === metadata.namespace;
+  return itsGuest && node !== spec.nodeName ? node : undefined;
+}
+
+/** Bound, and its agent can't open what it takes from Secrets, or there is nothing to open. */
+export function needsSealing({ metadata, spec, status }: GuestTask): boolean {
+  if (spec.nodeName === undefined || !hasReferences(spec.action)) return false;
+  if (isOverPhase(status?.phase) || metadata.deletionTimestamp !== undefined) return false;
+  return !spec.sealed || status?.reason === 'SealedToAnotherKey';
 }

@@ -1,11 +1,13 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import { version } from '../version.ts';
+import { liveGauge } from './live-gauge.ts';
 
 /** What both processes tell of their own works, under the names controller-runtime made customary. */
 export interface RuntimeMetrics {
   registry: Registry;
   reconciled(controller: string, result: string, seconds: number): void;
   watchRestarted(resource: string, reason: string): void;
+  apiRequested(request: { verb: string; resource: string; code: string; seconds: number }): void;
   /** Reads the queues' lengths whenever Prometheus asks. */
   observeQueues(controllers: readonly { name: string; queueLength: number }[]): void;
 }
@@ -34,6 +36,19 @@ export function createRuntimeMetrics(): RuntimeMetrics {
     labelNames: ['resource', 'reason'],
     registers,
   });
+  const requests = new Counter({
+    name: 'qga_api_requests_total',
+    help: 'Requests to the API server that ended, watches apart, by verb, resource and code.',
+    labelNames: ['verb', 'resource', 'code'],
+    registers,
+  });
+  const requestTime = new Histogram({
+    name: 'qga_api_request_duration_seconds',
+    help: 'How long a request to the API server took, by verb.',
+    labelNames: ['verb'],
+    buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
+    registers,
+  });
   return {
     registry,
     reconciled(controller, result, seconds) {
@@ -41,17 +56,17 @@ export function createRuntimeMetrics(): RuntimeMetrics {
       time.observe({ controller }, seconds);
     },
     watchRestarted: (resource, reason) => restarts.inc({ resource, reason }),
+    apiRequested({ verb, resource, code, seconds }) {
+      requests.inc({ verb, resource, code });
+      requestTime.observe({ verb }, seconds);
+    },
     observeQueues(controllers) {
-      const depth = new Gauge({
+      liveGauge(registry, {
         name: 'workqueue_depth',
         help: 'Keys that wait to be reconciled.',
         labelNames: ['name'],
-        registers: [],
-        collect() {
-          for (const { name, queueLength } of controllers) depth.set({ name }, queueLength);
-        },
+        read: () => controllers.map(({ name, queueLength }) => ({ labels: { name }, value: queueLength })),
       });
-      registry.registerMetric(depth);
     },
   };
 }

@@ -18,6 +18,11 @@ export type AgentErrorCode =
   | 'Busy'
   /** The agent did not answer, or is not connected. */
   | 'Unresponsive'
+  /**
+   * libvirt gave up the domain's channel after an answer that it could not read (C2, C34). While the domain's XML says
+   * that the agent is connected, nothing gets through until the channel is plugged in anew (C35).
+   */
+  | 'ChannelBroken'
   /** The agent's answer did not come in time. */
   | 'TimedOut'
   /** The agent answered with an error. */
@@ -30,6 +35,10 @@ export type AgentErrorCode =
   | 'ConnectionLost'
   /** The answer is not what the protocol says. */
   | 'MalformedReply'
+  /** The arguments are not what the protocol says. */
+  | 'InvalidArguments'
+  /** The request is longer than what libvirt can be sure to carry (C43). */
+  | 'RequestTooLarge'
   /** Anything else libvirt says. */
   | 'HypervisorError';
 
@@ -38,7 +47,7 @@ export class AgentError extends Error {
   override readonly name = 'AgentError';
   readonly code: AgentErrorCode;
   readonly outcome: Outcome;
-  /** Whether the same call may succeed later without anybody changing the domain or its agent. */
+  /** Whether the same call may succeed later without a person changing the domain or its agent. */
   readonly retryable: boolean;
 
   constructor(code: AgentErrorCode, outcome: Outcome, retryable: boolean, message: string, options?: ErrorOptions) {
@@ -49,14 +58,27 @@ export class AgentError extends Error {
   }
 }
 
+/** The answer was read and makes no sense: the command may have been carried out, so only a harmless one can be retried. */
 export class MalformedReplyError extends AgentError {
-  constructor(command: string, problem: string, options?: ErrorOptions) {
+  constructor({ name, repeatable }: { name: string; repeatable: boolean }, problem: string) {
+    super('MalformedReply', 'Unknown', repeatable, `the guest agent's answer to ${name} is malformed: ${problem}`);
+  }
+}
+
+/** The message is one sentence that names the argument by its path. */
+export class InvalidArgumentsError extends AgentError {
+  constructor(problem: string) {
+    super('InvalidArguments', 'NotSent', false, problem);
+  }
+}
+
+export class RequestTooLargeError extends AgentError {
+  constructor(command: string, bytes: number, longest: number) {
     super(
-      'MalformedReply',
-      'Unknown',
+      'RequestTooLarge',
+      'NotSent',
       false,
-      `the guest agent's answer to ${command} is malformed: ${problem}`,
-      options,
+      `${command} with its arguments has ${bytes} bytes: libvirt carries ${longest}`,
     );
   }
 }

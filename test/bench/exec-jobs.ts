@@ -9,7 +9,7 @@ import { systemRandom } from '../../src/seams/random.ts';
 /** Creates jobs of `true` and sees by a watch when they are over. */
 export interface ExecJobs {
   /** Resolves when the job's Complete=True is seen. Rejects when it fails. */
-  run(guest: string): Promise<void>;
+  run(target: GuestExecJob['spec']['target'], more?: Partial<GuestExecJob['spec']>): Promise<void>;
   /** Ends the watch. */
   close(): Promise<void>;
 }
@@ -55,7 +55,7 @@ export async function watchExecJobs(kubeconfig: string): Promise<ExecJobs> {
   await listed.promise;
 
   return {
-    async run(guest) {
+    async run(target, more = {}) {
       const name = `true-${Date.now().toString(36)}-${(count += 1)}`;
       const waiter = Promise.withResolvers<void>();
       waiting.set(name, waiter);
@@ -65,11 +65,12 @@ export async function watchExecJobs(kubeconfig: string): Promise<ExecJobs> {
         kind,
         metadata: { name, namespace },
         spec: {
-          target: { guestName: guest },
+          target,
           exec: { command: ['true'] },
           parallelism: 10,
           startingDeadlineSeconds: 60,
           activeDeadlineSeconds: 120,
+          ...more,
         },
       });
       await waiter.promise;

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { run } from '../harness/run.ts';
 import { sum } from './statistics.ts';
 
@@ -20,8 +20,13 @@ function cpuMsOfOne(pid: number): number {
 export interface Memory {
   /** Resident now, in MiB. */
   resident: number;
-  /** The most it ever was. */
+  /** The most it was since it began, or since `forgetPeakOf`. */
   peak: number;
+}
+
+/** Lets the peak begin anew with what is resident now: see clear_refs in proc(5). */
+export function forgetPeakOf(pid: number): void {
+  writeFileSync(`/proc/${pid}/clear_refs`, '5');
 }
 
 export function memoryOf(pid: number): Memory {
@@ -37,9 +42,9 @@ export interface Timed {
 }
 
 /** Runs a command to its end and tells what it took; its output is thrown away. Rejects unless it exits 0. */
-export async function timed(command: string, args: readonly string[]): Promise<Timed> {
+export async function timed(command: string, args: readonly string[], timeoutMs = 120_000): Promise<Timed> {
   const script = `TIMEFORMAT='%3R %3U %3S'; { time "$@" >/dev/null 2>&3; } 3>&2 2>&1`;
-  const output = await run('bash', ['-c', script, 'timed', command, ...args], { timeoutMs: 120_000 });
+  const output = await run('bash', ['-c', script, 'timed', command, ...args], { timeoutMs });
   const [wall = 0, user = 0, system = 0] = output.trim().split(' ').map(Number);
   return { wallMs: wall * 1000, cpuMs: (user + system) * 1000 };
 }

@@ -12,6 +12,9 @@ export const guestCount = 8;
 /** What every guest is labelled with. */
 export const fleet = { fleet: 'bench' } as const;
 
+/** What the chart starts agents with. */
+const chartOptions = ['--max-old-space-size=160', '--max-semi-space-size=1'];
+
 /** Everything that is measured. */
 export interface Stage {
   readonly dir: string;
@@ -56,20 +59,21 @@ export async function raiseStage({ dir, tell: { step }, profileDir, signal }: St
     const names = Array.from({ length: guestCount }, (_, index) => `vm-${index + 1}`);
     const guests = await step(`booting ${guestCount} emulated guests`, async () => {
       const booting: TestGuest[] = [];
-      for (const name of names) booting.push(await hypervisor.defineGuest({ name, labels: fleet, disk: false }));
+      for (const name of names) booting.push(await hypervisor.defineGuest({ name, labels: fleet }));
       await Promise.all(booting.map((guest) => guest.waitForAgent()));
       return booting;
     });
     let controlPlane = await step('starting the control plane', () => startCluster([]));
     started.push({ stop: () => controlPlane.stop() });
     const { kubeconfig } = controlPlane;
-    const env: Record<string, string> = profileDir
-      ? { NODE_OPTIONS: `--cpu-prof --cpu-prof-interval 500 --cpu-prof-dir=${profileDir}` }
-      : {};
+    const profiling = profileDir ? [`--cpu-prof --cpu-prof-interval 500 --cpu-prof-dir=${profileDir}`] : [];
+    const options = (...own: string[]) => ({ NODE_OPTIONS: [...own, ...profiling].join(' ') });
     const [manager, agent] = await step('starting qga-operator manager and qga-operator agent', async () => {
       const both = [
-        await keep(startManager({ kubeconfig, dir, env })),
-        await keep(startAgent({ kubeconfig, dir, env, nodeName: 'hv1', libvirtUri: hypervisor.uri })),
+        await keep(startManager({ kubeconfig, dir, env: options() })),
+        await keep(
+          startAgent({ kubeconfig, dir, env: options(...chartOptions), nodeName: 'hv1', libvirtUri: hypervisor.uri }),
+        ),
       ] as const;
       for (const part of both) await part.waitReady();
       await eventually(() => allAnswer(controlPlane), {

@@ -38,6 +38,13 @@ describe('a command in one guest', () => {
     expect(guest?.stdout).toMatch(/^it's \$HOME \/.*\nline 1\nline 2$/);
   });
 
+  it('takes an input that is longer than one message to an agent can be', async () => {
+    const spec = web1('sh', '-c', 'wc -c; ls /run/qga | grep script');
+    const { guest } = await only({ ...spec, exec: { ...spec.exec, stdin: 'x'.repeat(250_000) } });
+
+    expect(guest?.stdout).toBe('250000\n');
+  });
+
   it('tells a failing exit code and a signal apart', async () => {
     expect(await only(web1('sh', '-c', 'exit 137'))).toMatchObject({
       status: { phase: 'Failed', failed: 1 },
@@ -71,7 +78,7 @@ describe('a command in one guest', () => {
 
     expect(task?.status).toMatchObject({
       phase: 'Succeeded',
-      exec: { exitCode: 0, truncated: true, stdoutBytes: 2_800_000 },
+      exec: { exitCode: 0, truncated: true, stdoutBytes: 1_048_576 },
     });
     expect(status?.guests?.[0]?.stdout?.startsWith('000001\n')).toBe(true);
     expect(status?.guests?.[0]?.stdout?.endsWith('400000\n')).toBe(true);

@@ -1,15 +1,20 @@
-import { afterAll, beforeAll } from 'vitest';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect } from 'vitest';
 import type { Guest, GuestExecJob, GuestTask } from '../../src/api/resources.ts';
+import { managerKubeconfig, missingRights } from '../harness/account.ts';
 import { eventually } from '../harness/eventually.ts';
-import { sharedCluster, sharedHypervisor, testFolder } from '../harness/fixtures.ts';
+import { forgetGuests, sharedCluster, sharedHypervisor, testFolder } from '../harness/fixtures.ts';
 import { type OperatorProcess, startAgent, startManager } from '../harness/operator.ts';
+import { sharedGuests } from '../harness/vitest/shared.ts';
 
-export type JobSpec = Omit<GuestExecJob['spec'], 'parallelism' | 'startingDeadlineSeconds'> &
-  Partial<GuestExecJob['spec']>;
+export type JobSpec = GuestExecJob['spec'];
 
 export interface OperatorFixture {
   manager(): OperatorProcess;
   agent(): OperatorProcess;
+  /** What the agent has noted so far for its next life. */
+  journal(): string;
   /** Creates a GuestExecJob and answers its name. */
   create(spec: JobSpec): Promise<string>;
   job(name: string): Promise<GuestExecJob>;
@@ -32,12 +37,24 @@ export function useOperator(nodeName: string): OperatorFixture {
 
   beforeAll(async () => {
     const { kubeconfig } = sharedCluster();
-    manager = await startManager({ kubeconfig, dir: folder() });
-    agent = await startAgent({ kubeconfig, dir: folder(), libvirtUri: sharedHypervisor().uri, nodeName });
+    await forgetGuests();
+    manager = await startManager({
+      kubeconfig: await managerKubeconfig(sharedCluster(), folder('manager')),
+      dir: folder(),
+    });
+    const libvirtUri = sharedHypervisor().uri;
+    agent = await startAgent({ kubeconfig, dir: folder(), libvirtUri, nodeName, stateDir: folder() });
     await Promise.all([manager.waitReady(), agent.waitReady()]);
+    // One by one: of several, kubectl gives up those that are not there when the first is.
+    for (const { name } of sharedGuests) {
+      const guest = [`guest/${name}`, '-n', namespace, '--timeout=60s'];
+      await kubectl('wait', ...guest, '--for=create');
+      await kubectl('wait', ...guest, '--for=condition=AgentConnected');
+    }
   });
   afterAll(async () => {
     await Promise.all([manager?.stop(), agent?.stop()]);
+    expect(await missingRights(manager)).toEqual([]);
   });
 
   const { apply, kubectl, get } = sharedCluster();
@@ -54,6 +71,7 @@ export function useOperator(nodeName: string): OperatorFixture {
   return {
     manager: () => manager,
     agent: () => agent,
+    journal: () => readFileSync(join(folder(), 'journal.jsonl'), 'utf8'),
     async create(spec) {
       const name = `${nodeName}-${++jobs}`;
       await apply({ apiVersion: 'qga.dev/v1alpha1', kind: 'GuestExecJob', metadata: { name, namespace }, spec });

@@ -1,18 +1,19 @@
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Credentials, makeCredentials, writeKubeconfig } from './control-plane/credentials.ts';
-import { freePorts } from './control-plane/ports.ts';
 import {
   apiServerArguments,
   controllerManagerArguments,
   etcdArguments,
   type Ports,
 } from './control-plane/arguments.ts';
-import { answersReady } from './control-plane/readiness.ts';
+import { makeCredentials, writeKubeconfig } from './control-plane/credentials.ts';
+import { freePorts } from './control-plane/ports.ts';
+import { answersReady, saysReady } from './control-plane/readiness.ts';
 import { eventually } from './eventually.ts';
 import { createKubectl, type Kubectl } from './kubectl.ts';
 import { harnessPaths } from './paths.ts';
+import { inPlace, type Place, thisMachine } from './place.ts';
 import { type Service, startService } from './service.ts';
 
 export interface ControlPlaneOptions {
@@ -27,13 +28,15 @@ export interface ControlPlaneOptions {
   manifests?: readonly string[];
   /** Further kube-apiserver flags, for instance an audit log. */
   apiServerArguments?: readonly string[];
+  /** Default: this machine's loopback. */
+  place?: Place;
   signal?: AbortSignal;
 }
 
-/** A real etcd, kube-apiserver and kube-controller-manager on loopback ports. */
+/** A real etcd, kube-apiserver and kube-controller-manager, on loopback ports unless told otherwise. */
 export interface ControlPlane extends Kubectl {
   readonly dir: string;
-  /** `https://127.0.0.1:<port>`; the same after a restart. */
+  /** The same after a restart. */
   readonly url: string;
   /** The certificate authority's file: for clients made with a token instead of the kubeconfig. */
   readonly caFile: string;
@@ -55,32 +58,33 @@ const startTimeoutMs = 60_000;
 
 /** Starts a control plane; resolves in about three seconds when its API is ready to serve. */
 export async function startControlPlane(options: ControlPlaneOptions): Promise<ControlPlane> {
-  const { dir, controllerManager: withControllerManager = true, manifests = [], signal } = options;
+  const { dir, controllerManager: withControllerManager = true, manifests = [], place = thisMachine, signal } = options;
   await mkdir(dir, { recursive: true });
-  const [credentials, ports] = await Promise.all([makeCredentials(join(dir, 'pki')), keptPorts(dir)]);
-  const url = `https://127.0.0.1:${ports.apiServer}`;
+  const [credentials, ports] = await Promise.all([makeCredentials(join(dir, 'pki'), place.address), keptPorts(dir)]);
+  const url = `https://${place.address}:${ports.apiServer}`;
   const kubeconfig = join(dir, 'kubeconfig');
   const controllerManagerConfig = join(dir, 'controller-manager.kubeconfig');
   await writeKubeconfig(kubeconfig, url, credentials.ca, credentials.admin);
   await writeKubeconfig(controllerManagerConfig, url, credentials.ca, credentials.controllerManager);
-  const kubectl = createKubectl(kubeconfig);
+  const kubectl = createKubectl(kubeconfig, place.enter);
 
   let etcd: Service | undefined;
   let apiServer: Service | undefined;
   let controllerManager: Service | undefined;
 
   async function startEtcd(): Promise<void> {
-    etcd = await startComponent(dir, 'etcd', etcdArguments(dir, ports));
+    etcd = await startComponent(dir, place, 'etcd', etcdArguments(dir, ports));
   }
   async function startApiServer(): Promise<void> {
-    const args = [...apiServerArguments(credentials, ports), ...(options.apiServerArguments ?? [])];
-    const service = await startComponent(dir, 'kube-apiserver', args);
+    const args = [...apiServerArguments(credentials, ports, place), ...(options.apiServerArguments ?? [])];
+    const service = await startComponent(dir, place, 'kube-apiserver', args);
     apiServer = service;
-    await untilReady(service, url, credentials, signal);
+    const probe = place === thisMachine ? () => answersReady(url, credentials) : () => saysReady(kubectl);
+    await untilReady(service, probe, signal);
   }
   async function startControllerManager(): Promise<void> {
     const args = controllerManagerArguments(credentials, controllerManagerConfig);
-    controllerManager = await startComponent(dir, 'kube-controller-manager', args);
+    controllerManager = await startComponent(dir, place, 'kube-controller-manager', args);
   }
   async function stop(): Promise<void> {
     await Promise.all([controllerManager?.kill(), apiServer?.kill(), etcd?.kill()]);
@@ -116,24 +120,19 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   };
 }
 
-async function startComponent(dir: string, name: string, args: readonly string[]): Promise<Service> {
-  return startService({
-    name,
-    command: join(harnessPaths().controlPlane, name),
-    args,
-    logFile: join(dir, `${name}.log`),
-  });
+async function startComponent(dir: string, place: Place, name: string, args: readonly string[]): Promise<Service> {
+  const program = join(harnessPaths().controlPlane, name);
+  return startService({ name, ...inPlace(place.enter, program, args), logFile: join(dir, `${name}.log`) });
 }
 
 async function untilReady(
   apiServer: Service,
-  url: string,
-  credentials: Credentials,
+  probe: () => Promise<boolean>,
   signal: AbortSignal | undefined,
 ): Promise<void> {
   async function ready(): Promise<boolean> {
     apiServer.assertRunning();
-    return answersReady(url, credentials);
+    return probe();
   }
   await eventually(ready, {
     what: 'kube-apiserver to be ready',

@@ -4,7 +4,14 @@
 #   QGA_HARNESS_CACHE       the cache folder; everything in it can be deleted, setup.sh makes it again
 #   QGA_CONTROL_PLANE       folder of etcd, kube-apiserver, kube-controller-manager and kubectl; those that
 #                           KUBEBUILDER_ASSETS has are taken from there
-#   QGA_GUEST_IMAGE         folder of the test guests' kernel, initramfs and data disk
+#   QGA_HELM                folder of helm
+#   QGA_KUBECONFORM         folder of kubeconform
+#   QGA_CONTAINER_RUNTIME   root of containerd, runc and CNI plugins, unpacked from this machine's packages
+#   QGA_PROMETHEUS          root of prometheus and promtool, unpacked likewise
+#   QGA_ANSIBLE             where the bench installs Ansible, to measure it beside the operator
+#   QGA_GUEST_IMAGE         folder of the small test guests' kernel, initramfs and data disk
+#   QGA_DEBIAN12_IMAGE      folder of the full Debian 12 guests' kernel, initramfs and root disk
+#   QGA_DEBIAN13_IMAGE      the same of Debian 13
 
 harness=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 node_version=24.21.0
@@ -37,11 +44,33 @@ control_plane_key=$kubernetes_version-etcd-$etcd_version
 [ -z "${KUBEBUILDER_ASSETS:-}" ] || control_plane_key+=-with-$(cksum <<<"$KUBEBUILDER_ASSETS" | cut -d' ' -f1)
 QGA_CONTROL_PLANE=$QGA_HARNESS_CACHE/control-plane/$control_plane_key
 
-guest_image_recipe() { find "$harness/guest-image" -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum --; }
-QGA_GUEST_IMAGE=$QGA_HARNESS_CACHE/guest-image/$(cd "$harness" && guest_image_recipe | sed "s|$harness||" | sha256sum | cut -c1-12)
+QGA_HELM=$QGA_HARNESS_CACHE/helm/$(required_version helm.sh/helm/v4 "$harness/helm/go.mod")
+QGA_KUBECONFORM=$QGA_HARNESS_CACHE/kubeconform/$(required_version github.com/yannh/kubeconform "$harness/kubeconform/go.mod")
 
-export PATH QGA_HARNESS_CACHE QGA_CONTROL_PLANE QGA_GUEST_IMAGE
+release=$(. /etc/os-release && echo "${ID:-linux}-${VERSION_ID:-0}")
+QGA_CONTAINER_RUNTIME=$QGA_HARNESS_CACHE/container-runtime/$release
+QGA_PROMETHEUS=$QGA_HARNESS_CACHE/prometheus/$release
+
+QGA_ANSIBLE=$QGA_HARNESS_CACHE/ansible/$(sha256sum "$harness/../bench/ansible.sh" | cut -c1-12)
+
+# An image is built anew when anything in the folders of its recipe changes.
+recipe_key() { # folders…
+  (
+    cd "$harness"
+    find "$@" -type l -printf '%p %l\n' | LC_ALL=C sort
+    find "$@" -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum --
+  ) | sha256sum | cut -c1-12
+}
+QGA_GUEST_IMAGE=$QGA_HARNESS_CACHE/guest-image/$(recipe_key guest-image guest-common)
+debian_image_key=$(recipe_key debian-image guest-common)
+QGA_DEBIAN12_IMAGE=$QGA_HARNESS_CACHE/debian-image/bookworm-$debian_image_key
+QGA_DEBIAN13_IMAGE=$QGA_HARNESS_CACHE/debian-image/trixie-$debian_image_key
+
+export PATH QGA_HARNESS_CACHE QGA_CONTROL_PLANE QGA_HELM QGA_KUBECONFORM QGA_CONTAINER_RUNTIME QGA_PROMETHEUS QGA_ANSIBLE QGA_GUEST_IMAGE QGA_DEBIAN12_IMAGE QGA_DEBIAN13_IMAGE
 if [ "${BASH_SOURCE[0]}" = "$0" ]; then
   printf '%s=%s\n' PATH "$PATH" QGA_HARNESS_CACHE "$QGA_HARNESS_CACHE" \
-    QGA_CONTROL_PLANE "$QGA_CONTROL_PLANE" QGA_GUEST_IMAGE "$QGA_GUEST_IMAGE"
+    QGA_CONTROL_PLANE "$QGA_CONTROL_PLANE" QGA_HELM "$QGA_HELM" QGA_KUBECONFORM "$QGA_KUBECONFORM" \
+    QGA_CONTAINER_RUNTIME "$QGA_CONTAINER_RUNTIME" QGA_PROMETHEUS "$QGA_PROMETHEUS" \
+    QGA_ANSIBLE "$QGA_ANSIBLE" QGA_GUEST_IMAGE "$QGA_GUEST_IMAGE" \
+    QGA_DEBIAN12_IMAGE "$QGA_DEBIAN12_IMAGE" QGA_DEBIAN13_IMAGE "$QGA_DEBIAN13_IMAGE"
 fi

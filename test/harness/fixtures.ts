@@ -1,14 +1,22 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { afterAll, beforeAll, inject } from 'vitest';
-import { attachHypervisor, type TestHypervisor } from './hypervisor.ts';
 import type { TestGuest } from './hypervisor/guest.ts';
+import { attachHypervisor, type TestHypervisor } from './hypervisor.ts';
 import { createKubectl, type Kubectl } from './kubectl.ts';
 import { runFolder, type sharedGuests } from './vitest/shared.ts';
 
 /** The control plane that all files of the project share: with the CRDs, and the namespaces qga-system and team-a. */
 export function sharedCluster(): Kubectl {
   return createKubectl(inject('kubeconfig'));
+}
+
+/**
+ * Removes the Guests of an earlier file's agent, which has ended: until its Lease ran out, nobody else would take them.
+ * The next agent makes them anew.
+ */
+export async function forgetGuests(): Promise<void> {
+  await sharedCluster().kubectl('delete', 'guests', '--all', '--all-namespaces');
 }
 
 /** The hypervisor that all e2e files share. */

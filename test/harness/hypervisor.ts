@@ -4,7 +4,8 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { eventually } from './eventually.ts';
 import { writeLibvirtConfiguration } from './hypervisor/configuration.ts';
-import { domainXml, type GuestSpec, guestFiles } from './hypervisor/domain-xml.ts';
+import { domainXml, type GuestSpec, guestFiles, hasDataDisk } from './hypervisor/domain-xml.ts';
+import { flavours } from './hypervisor/flavours.ts';
 import { type TestGuest, testGuest } from './hypervisor/guest.ts';
 import { childOf, hostPid, isAlive } from './hypervisor/processes.ts';
 import { harnessPaths } from './paths.ts';
@@ -131,9 +132,15 @@ export function attachHypervisor(dir: string): TestHypervisor {
     },
     async defineGuest({ start = true, ...spec }) {
       const files = guestFiles(dir, spec.name);
-      const image = harnessPaths().guestImage;
+      const { flavour = 'small' } = spec;
+      const image = harnessPaths().guestImage(flavour);
       const uuid = randomUUID();
-      if (spec.disk ?? true) await run('cp', ['--sparse=always', join(image, 'data.img'), files.disk]);
+      const { rootImage = join(image, 'root.img') } = spec;
+      if (flavours[flavour].rootDisk) await makeOverlay(rootImage, files.rootDisk);
+      if (hasDataDisk(spec)) {
+        const { diskImage = join(harnessPaths().guestImage('small'), 'data.img') } = spec;
+        await run('cp', ['--sparse=always', diskImage, files.disk]);
+      }
       await writeFile(files.xml, domainXml(spec, uuid, files, image));
       await virsh(['define', files.xml]);
       const guest = testGuest(home, spec.name, uuid, files);
@@ -144,4 +151,9 @@ export function attachHypervisor(dir: string): TestHypervisor {
       return testGuest(home, name, (await virsh(['domuuid', name])).trim(), guestFiles(dir, name));
     },
   };
+}
+
+/** A disk that reads as `image` until it is written to. */
+async function makeOverlay(image: string, disk: string): Promise<void> {
+  await run('qemu-img', ['create', '-q', '-f', 'qcow2', '-F', 'raw', '-b', image, disk]);
 }

@@ -1,6 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { harnessPaths } from './paths.ts';
+import { inPlace } from './place.ts';
 import { run } from './run.ts';
 
 /** The real kubectl, as an administrator; its functions may be taken apart from it. Failures reject with a CommandError that carries kubectl's own words. */
@@ -17,9 +18,10 @@ export interface Kubectl {
   get: <T = Record<string, unknown>>(resource: string, name: string, namespace?: string) => Promise<T>;
 }
 
-export function createKubectl(kubeconfig: string): Kubectl {
-  const command = join(harnessPaths().controlPlane, 'kubectl');
-  const always = ['--kubeconfig', kubeconfig];
+/** `enter` is put before each command, where the cluster is in a network of its own. */
+export function createKubectl(kubeconfig: string, enter: readonly string[] = []): Kubectl {
+  const program = join(harnessPaths().controlPlane, 'kubectl');
+  const { command, args: always } = inPlace(enter, program, ['--kubeconfig', kubeconfig]);
 
   async function kubectl(...args: string[]): Promise<string> {
     return run(command, [...always, ...args]);

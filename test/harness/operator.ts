@@ -51,7 +51,7 @@ export interface AgentOptions extends ProcessOptions {
 }
 
 const repository = join(import.meta.dirname, '../..');
-const readyTimeoutMs = 20_000;
+const readyTimeoutMs = 60_000;
 const metricsTimeoutMs = 5000;
 
 /** Starts `qga-operator manager`; doesn't wait for it to be ready. Its namespace `qga-system` has to exist. */

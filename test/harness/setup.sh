@@ -1,16 +1,19 @@
 #!/usr/bin/env bash
 # Makes sure that everything which tests, the demo and the bench need is there: system packages, Node 24, npm
-# packages, the control plane's binaries and the guest image. Says what it installs; silent when nothing is missing.
+# packages, the binaries of a Kubernetes cluster, Helm, kubeconform, Prometheus and the guest images. Says what it
+# installs; silent when nothing is missing.
 # Nothing that it installs is started or configured on the machine. With --tools: only Node and the npm packages.
 set -euo pipefail
 # shellcheck source=test/harness/env.sh
 . "$(dirname "${BASH_SOURCE[0]}")/env.sh"
 repository=$(cd "$harness/../.." && pwd)
 
-# libvirt without the -system packages, so that no service is set up; QEMU; what the guest image and the bench's
-# client in C are made with.
-packages=(libvirt-daemon libvirt-daemon-driver-qemu libvirt-clients libvirt0 qemu-system-x86
-  cpio e2fsprogs xz-utils openssl util-linux gcc libc6-dev)
+# libvirt without the -system packages, so that no service is set up; QEMU; what the guest images and the bench's
+# client in C are made with; what a node's network needs and its images are made with; a shell that guests have.
+packages=(libvirt-daemon libvirt-daemon-driver-qemu libvirt-clients libvirt0 qemu-system-x86 qemu-utils
+  mmdebstrap debian-archive-keyring cpio e2fsprogs xz-utils openssl util-linux gcc libc6-dev
+  iproute2 iptables conntrack libseccomp2 debootstrap buildah
+  busybox)
 
 say() { echo "setup: $*" >&2; }
 fail() {
@@ -78,10 +81,10 @@ install_npm_packages() {
   step "installing npm packages" npm --prefix "$repository" ci --no-audit --no-fund
 }
 
-build_control_plane() {
+build_cluster() {
   local name missing=() folder=$QGA_CONTROL_PLANE
   mkdir -p "$folder"
-  for name in etcd kube-apiserver kube-controller-manager kubectl; do
+  for name in etcd kube-apiserver kube-controller-manager kubectl kube-scheduler kubelet kube-proxy pause; do
     if [ -n "${KUBEBUILDER_ASSETS:-}" ] && [ -x "$KUBEBUILDER_ASSETS/$name" ]; then
       ln -sfT "$KUBEBUILDER_ASSETS/$name" "$folder/$name"
     fi
@@ -89,20 +92,51 @@ build_control_plane() {
   done
   [ ${#missing[@]} -gt 0 ] || return 0
   command -v go >/dev/null || fail "Go 1.26 or newer is needed to build ${missing[*]}: install it, or set KUBEBUILDER_ASSETS"
-  step "building ${missing[*]} (once, some minutes)" "$harness/control-plane/build.sh" "$folder"
+  step "building ${missing[*]} (once, some minutes)" "$harness/control-plane/build.sh" "$folder" "${missing[@]}"
 }
 
-build_guest_image() {
-  [ ! -d "$QGA_GUEST_IMAGE" ] || return 0
+unpack_services() {
+  unpack "$QGA_CONTAINER_RUNTIME" containerd runc containernetworking-plugins
+  unpack "$QGA_PROMETHEUS" prometheus
+}
+
+unpack() { # the folder to make, packages…
+  local folder=$1
+  shift
+  [ ! -d "$folder" ] || return 0
+  step "unpacking $*" make_from_packages "$harness/unpack-packages.sh" "$folder" "$@"
+}
+
+build_tools() {
+  build_tool helm "$QGA_HELM"
+  build_tool kubeconform "$QGA_KUBECONFORM"
+}
+
+build_tool() { # its name, the folder to make
+  [ ! -x "$2/$1" ] || return 0
+  command -v go >/dev/null || fail "Go 1.26 or newer is needed to build $1"
+  step "building $1 (once)" "$harness/$1/build.sh" "$2"
+}
+
+build_guest_images() {
+  build_image "the guest image" "$QGA_GUEST_IMAGE" "$harness/guest-image/build.sh"
+  build_image "the Debian 12 guest" "$QGA_DEBIAN12_IMAGE" as_root "$harness/debian-image/build.sh" bookworm
+  build_image "the Debian 13 guest" "$QGA_DEBIAN13_IMAGE" as_root "$harness/debian-image/build.sh" trixie
+}
+
+build_image() { # what it is, the folder to make, the command that makes it
+  local description=$1 folder=$2
+  shift 2
+  [ ! -d "$folder" ] || return 0
   [ "$(uname -m)" = x86_64 ] || fail "the test guests are x86_64 machines, made from this machine's own packages"
-  step "building the guest image" make_guest_image
+  step "building $description" make_from_packages "$@" "$folder"
 }
 
 # apt's package lists may be missing, or too old to be downloaded from.
-make_guest_image() {
-  "$harness/guest-image/build.sh" "$QGA_GUEST_IMAGE" && return
+make_from_packages() { # command…
+  "$@" && return
   as_root apt-get -q update
-  "$harness/guest-image/build.sh" "$QGA_GUEST_IMAGE"
+  "$@"
 }
 
 one_setup_at_a_time
@@ -110,5 +144,7 @@ install_node
 install_npm_packages
 [ "${1:-}" != --tools ] || exit 0
 install_system_packages
-build_control_plane
-build_guest_image
+build_cluster
+build_tools
+unpack_services
+build_guest_images

@@ -17,6 +17,12 @@ export function listMapBy(key: string): Record<string, unknown> {
   return { 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': [key] };
 }
 
+/**
+ * Makes an object one value to server-side apply: whoever applies any of it owns all of it. For what one program writes
+ * as a whole; the API server keeps account of every other field's owner, on every write and in every watch event.
+ */
+export const ownedAsAWhole = { 'x-kubernetes-map-type': 'atomic' };
+
 /** Refuses a change: for what would lie about the past. */
 export function immutable(what: string): Record<string, unknown> {
   return rules({ rule: 'self == oldSelf', message: `${what} can't be changed` });
@@ -44,6 +50,18 @@ export const condition = z.object({
   lastTransitionTime: time.describe('When the status last changed.'),
   observedGeneration: z.int().optional().describe('The metadata.generation this was said of.'),
 });
+
+/** intstr.IntOrString: a number, or a share such as `25%` of what the field says. */
+export function intOrPercent(
+  what: string,
+  { minimum }: { minimum: number },
+): z.ZodType<number | string, number | string> {
+  const validation = rules({
+    rule: `type(self) == int ? self >= ${minimum} && self <= 10000 : self.matches('^(100|[1-9]?[0-9])%$')${minimum > 0 ? " && self != '0%'" : ''}`,
+    message: `${what} is a whole number from ${minimum} to 10000, or a percentage such as 25%`,
+  });
+  return z.any().meta({ 'x-kubernetes-int-or-string': true, ...validation });
+}
 
 export const conditions = z.array(condition).max(16).meta(listMapBy('type'));
 

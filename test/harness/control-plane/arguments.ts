@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { loopback, type Place } from '../place.ts';
 import type { Credentials } from './credentials.ts';
 
 /** Loopback ports, one per listener. */
@@ -7,8 +8,6 @@ export interface Ports {
   etcdPeer: number;
   apiServer: number;
 }
-
-const loopback = '127.0.0.1';
 
 /** Without fsync: a test's cluster need not survive a power cut, and Kubernetes writes often. */
 export function etcdArguments(dir: string, ports: Ports): string[] {
@@ -27,13 +26,13 @@ export function etcdArguments(dir: string, ports: Ports): string[] {
 }
 
 /** `endpoint-reconciler-type=none`: it would refuse to publish a loopback address as the `kubernetes` service. */
-export function apiServerArguments(credentials: Credentials, ports: Ports): string[] {
+export function apiServerArguments(credentials: Credentials, ports: Ports, { address }: Place): string[] {
   return [
     `--etcd-servers=http://${loopback}:${ports.etcd}`,
     `--secure-port=${ports.apiServer}`,
-    `--bind-address=${loopback}`,
-    `--advertise-address=${loopback}`,
-    '--endpoint-reconciler-type=none',
+    `--bind-address=${address}`,
+    `--advertise-address=${address}`,
+    ...(address === loopback ? ['--endpoint-reconciler-type=none'] : []),
     '--service-cluster-ip-range=10.0.0.0/24',
     '--authorization-mode=Node,RBAC',
     '--allow-privileged=true',

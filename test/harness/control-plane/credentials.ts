@@ -22,9 +22,10 @@ export interface KeyPair {
 
 const newKey = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '30'];
 
-/** Makes the credentials in `dir`, or takes those already there. */
-export async function makeCredentials(dir: string): Promise<Credentials> {
+/** Makes the credentials in `dir`, or takes those already there. The API server will be reached at `address`. */
+export async function makeCredentials(dir: string, address: string): Promise<Credentials> {
   await mkdir(dir, { recursive: true });
+  const pair = (name: string) => keyPair(dir, name);
   const ca = pair('ca');
   const credentials: Credentials = {
     ca: ca.certificate,
@@ -37,23 +38,33 @@ export async function makeCredentials(dir: string): Promise<Credentials> {
 
   await run('openssl', ['req', '-x509', ...newKey, '-subj', '/CN=qga-harness', ...into(ca)]);
   await Promise.all([
-    issue('/CN=kube-apiserver', credentials.apiServer, [
+    issueCertificate(dir, 'apiserver', '/CN=kube-apiserver', [
       '-addext',
-      'subjectAltName=IP:127.0.0.1,IP:10.0.0.1,DNS:localhost,DNS:kubernetes.default.svc',
+      `subjectAltName=IP:${address},IP:10.0.0.1,DNS:localhost,DNS:kubernetes.default.svc`,
     ]),
-    issue('/O=system:masters/CN=admin', credentials.admin),
-    issue('/CN=system:kube-controller-manager', credentials.controllerManager),
+    issueCertificate(dir, 'admin', '/O=system:masters/CN=admin'),
+    issueCertificate(dir, 'controller-manager', '/CN=system:kube-controller-manager'),
   ]);
   await run('openssl', ['ecparam', '-genkey', '-name', 'prime256v1', '-noout', '-out', credentials.serviceAccountKey]);
   return credentials;
+}
 
-  function pair(name: string): KeyPair {
-    return { certificate: join(dir, `${name}.crt`), key: join(dir, `${name}.key`) };
-  }
-  async function issue(subject: string, files: KeyPair, extensions: string[] = []): Promise<void> {
-    const signer = ['-CA', ca.certificate, '-CAkey', ca.key];
-    await run('openssl', ['req', '-x509', ...signer, ...newKey, '-subj', subject, ...extensions, ...into(files)]);
-  }
+/** Makes a certificate that the authority in `dir` signed, beside it. */
+export async function issueCertificate(
+  dir: string,
+  name: string,
+  subject: string,
+  extensions: string[] = [],
+): Promise<KeyPair> {
+  const ca = keyPair(dir, 'ca');
+  const files = keyPair(dir, name);
+  const signer = ['-CA', ca.certificate, '-CAkey', ca.key];
+  await run('openssl', ['req', '-x509', ...signer, ...newKey, '-subj', subject, ...extensions, ...into(files)]);
+  return files;
+}
+
+function keyPair(dir: string, name: string): KeyPair {
+  return { certificate: join(dir, `${name}.crt`), key: join(dir, `${name}.key`) };
 }
 
 function into({ certificate, key }: KeyPair): string[] {

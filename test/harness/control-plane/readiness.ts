@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { request } from 'node:https';
+import type { Kubectl } from '../kubectl.ts';
 import type { Credentials } from './credentials.ts';
 
 /** Whether the API server calls itself ready and has made the namespace that every cluster starts with. */
@@ -7,6 +8,13 @@ export async function answersReady(url: string, credentials: Credentials): Promi
   return (
     (await answers200(`${url}/readyz`, credentials)) && answers200(`${url}/api/v1/namespaces/default`, credentials)
   );
+}
+
+/** The same, asked by kubectl: for one in a network of its own. */
+export async function saysReady({ kubectl }: Kubectl): Promise<boolean> {
+  await kubectl('get', '--raw', '/readyz');
+  await kubectl('get', 'namespace', 'default');
+  return true;
 }
 
 async function answers200(url: string, { ca, admin }: Credentials): Promise<boolean> {

@@ -7,7 +7,7 @@ import type { Narrator } from './narrator.ts';
 
 const repository = join(import.meta.dirname, '../../..');
 
-const guests = [
+export const demoGuests = [
   { name: 'web-1', labels: { fleet: 'demo', app: 'web' } },
   { name: 'web-2', labels: { fleet: 'demo', app: 'web' } },
   { name: 'db-1', labels: { fleet: 'demo', app: 'db' } },
@@ -38,8 +38,8 @@ export async function raiseStage(dir: string, { say, step, show }: Narrator, sig
     const hypervisor = await step('starting a libvirtd of its own, apart from any that this machine has', () =>
       keep(startHypervisor({ dir: join(dir, 'hv'), signal })),
     );
-    await step(`switching on three emulated guests: ${guests.map((guest) => guest.name).join(', ')}`, () =>
-      Promise.all(guests.map((guest) => hypervisor.defineGuest(guest))),
+    await step(`switching on three emulated guests: ${demoGuests.map((guest) => guest.name).join(', ')}`, () =>
+      Promise.all(demoGuests.map((guest) => hypervisor.defineGuest(guest))),
     );
     // Kinds before the controller manager: what its garbage collector doesn't know from the start it learns slowly.
     const controlPlane = await step('starting etcd and kube-apiserver', () =>
@@ -54,7 +54,7 @@ export async function raiseStage(dir: string, { say, step, show }: Narrator, sig
       for (const part of await startOperator(dir, controlPlane, hypervisor, keep)) await part.waitReady();
     });
     await step("waiting until the guests' agents answer", async () => {
-      const names = guests.map((guest) => `guest/${guest.name}`);
+      const names = demoGuests.map((guest) => `guest/${guest.name}`);
       for (const name of names) await controlPlane.kubectl('wait', '--for=create', name, '--timeout=30s');
       await controlPlane.kubectl('wait', '--for=condition=AgentConnected', ...names, '--timeout=90s');
     });

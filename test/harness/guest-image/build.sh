@@ -9,6 +9,7 @@ set -euo pipefail
 
 out=$1
 here=$(cd "$(dirname "$0")" && pwd)
+common=$here/../guest-common
 mkdir -p "$(dirname "$out")"
 work=$(mktemp -d "$out.partial.XXXXXX")
 trap 'rm -rf "$work"' EXIT
@@ -61,6 +62,8 @@ populate() {
   local debian=$work/debian applet
   mkdir -p "$root"/{bin,sbin,usr/bin,usr/sbin,etc,lib64,lib/modules,proc,sys,dev,run,tmp,data,root,home/app,var}
   cp -r "$here/rootfs/." "$root"
+  install -t "$root/lib/harness" "$common/lib/"*
+  gcc -O2 -Wall -static -o "$root/lib/harness/watch-writes" "$common/watch-writes.c"
   install "$debian/bin/busybox" "$root/bin/busybox"
   for applet in $("$debian/bin/busybox" --list); do
     [ -e "$root/sbin/$applet" ] || [ "$applet" = busybox ] || ln -s busybox "$root/bin/$applet"
@@ -70,7 +73,10 @@ populate() {
   install -D "$debian/$libs/ld-linux-x86-64.so.2" "$root/lib64/ld-linux-x86-64.so.2"
   copy_program usr/sbin/qemu-ga usr/sbin/qemu-ga
   copy_program usr/sbin/chpasswd usr/sbin/chpasswd
-  for module in pam_unix pam_deny; do copy_program "$libs/security/$module.so" "$libs/security/$module.so"; done
+  # Whether a password opens an account is asked of this one; busybox's asks no PAM.
+  copy_program bin/su bin/su
+  chmod u+s "$root/bin/su"
+  for module in pam_unix pam_deny pam_rootok; do copy_program "$libs/security/$module.so" "$libs/security/$module.so"; done
   # Other people's shells for tests to try scripts with; the guest's own is busybox.
   copy_program bin/bash opt/debian/bash
   copy_program bin/dash opt/debian/dash
@@ -78,7 +84,7 @@ populate() {
   # As a link, since glib takes the zone's name from where it leads.
   install -D "$debian/usr/share/zoneinfo/Europe/Berlin" "$root/usr/share/zoneinfo/Europe/Berlin"
   ln -s /usr/share/zoneinfo/Europe/Berlin "$root/etc/localtime"
-  utmp >"$root/etc/utmp"
+  "$common/utmp.sh" >"$root/etc/utmp"
   chmod 600 "$root/etc/shadow"
   local module
   for module in "${modules[@]}"; do
@@ -87,20 +93,6 @@ populate() {
     echo "$module"
   done >"$root/lib/modules/order"
 }
-
-# A login record as getutent(3) reads it, so that guest-get-users has someone to tell of: app on tty1, at the epoch.
-utmp() {
-  local type='\7\0\0\0' process='\1\0\0\0'
-  {
-    printf "$type$process"
-    field tty1 32
-    field 1 4
-    field app 32
-    field console 256
-    field '' 52
-  }
-}
-field() { printf '%s' "$1" && head -c $(($2 - ${#1})) /dev/zero; }
 
 pack() {
   cp "$work"/debian/boot/vmlinuz-* "$image/vmlinuz"

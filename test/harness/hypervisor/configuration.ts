@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
@@ -21,5 +22,6 @@ log_outputs = "3:file:/var/log/libvirt/libvirtd.log"
 export async function writeLibvirtConfiguration(etc: string): Promise<void> {
   await mkdir(etc, { recursive: true });
   await writeFile(join(etc, 'qemu.conf'), qemuConf);
-  await writeFile(join(etc, 'libvirtd.conf'), libvirtdConf);
+  // Guests move only between hosts that are not one and the same.
+  await writeFile(join(etc, 'libvirtd.conf'), `${libvirtdConf}host_uuid = "${randomUUID()}"\n`);
 }

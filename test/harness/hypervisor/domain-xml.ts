@@ -1,27 +1,38 @@
 import { join } from 'node:path';
+import { flavours, type GuestFlavour } from './flavours.ts';
 
 /** What a test guest is like. */
 export interface GuestSpec {
   name: string;
+  /** Default small. */
+  flavour?: GuestFlavour;
   /** Goes to libvirt's metadata: the namespace its Guest object belongs in. */
   namespace?: string;
   /** Goes to libvirt's metadata: the labels of its Guest object. */
   labels?: Record<string, string>;
-  /** Default 128. */
+  /** Default: what the flavour needs. */
   memoryMiB?: number;
+  /** Default 1. */
+  vcpus?: number;
   /** Whether the domain has a channel for the agent. Default true. */
   agentChannel?: boolean;
   /** Further arguments of qemu-ga, for instance `["-b", "guest-exec"]`; without spaces or `|`. */
   agentArgs?: readonly string[];
   /** Whether the guest starts its agent. Default true. */
   startAgent?: boolean;
-  /** Whether it has an ext4 disk, mounted at /data. Default true. */
+  /** Whether it has an ext4 disk, mounted at /data. Default: whether it has no other disk. */
   disk?: boolean;
+  /** The raw image that its root filesystem is at first, which is never written to. Default: its flavour's. */
+  rootImage?: string;
+  /** The raw image that its ext4 disk is a copy of. Default: an empty filesystem. */
+  diskImage?: string;
 }
 
 /** Where one guest's files are; the same paths inside and outside of the namespace. */
 export interface GuestFiles {
   xml: string;
+  /** Of the root filesystem: what the guest changed of its flavour's image. */
+  rootDisk: string;
   disk: string;
   console: string;
   controlSocket: string;
@@ -29,18 +40,34 @@ export interface GuestFiles {
 
 export function guestFiles(dir: string, name: string): GuestFiles {
   const base = join(dir, 'guests', name);
-  return { xml: `${base}.xml`, disk: `${base}.img`, console: `${base}.console`, controlSocket: `${base}.sock` };
+  return {
+    xml: `${base}.xml`,
+    rootDisk: `${base}.qcow2`,
+    disk: `${base}.img`,
+    console: `${base}.console`,
+    controlSocket: `${base}.sock`,
+  };
+}
+
+/** Whether the guest has an ext4 disk besides its root filesystem. */
+export function hasDataDisk({ flavour = 'small', disk }: GuestSpec): boolean {
+  return disk ?? !flavours[flavour].rootDisk;
 }
 
 /** libvirt's definition of the guest: direct kernel boot, emulated CPU, as few devices as it gets by with. */
 export function domainXml(spec: GuestSpec, uuid: string, files: GuestFiles, image: string): string {
-  const { name, memoryMiB = 128, agentChannel = true, disk = true } = spec;
+  const { name, flavour = 'small', vcpus = 1, agentChannel = true } = spec;
+  const { memoryMiB, rootDisk } = flavours[flavour];
+  const disks = [
+    ...(rootDisk ? [{ type: 'qcow2', file: files.rootDisk }] : []),
+    ...(hasDataDisk(spec) ? [{ type: 'raw', file: files.disk }] : []),
+  ];
   return `<domain type="${process.env['QGA_HARNESS_KVM'] === '1' ? 'kvm' : 'qemu'}">
   <name>${escapeXml(name)}</name>
   <uuid>${uuid}</uuid>
   ${metadata(spec)}
-  <memory unit="MiB">${memoryMiB}</memory>
-  <vcpu>1</vcpu>
+  <memory unit="MiB">${spec.memoryMiB ?? memoryMiB}</memory>
+  <vcpu>${vcpus}</vcpu>
   <os>
     <type arch="x86_64" machine="q35">hvm</type>
     <kernel>${escapeXml(join(image, 'vmlinuz'))}</kernel>
@@ -55,7 +82,7 @@ export function domainXml(spec: GuestSpec, uuid: string, files: GuestFiles, imag
   <pm><suspend-to-mem enabled="yes"/></pm>
   <devices>
     <emulator>/usr/bin/qemu-system-x86_64</emulator>
-    ${disk ? diskXml(files.disk) : ''}
+    ${disks.map(diskXml).join('\n    ')}
     <interface type="user"><model type="virtio"/></interface>
     <serial type="file"><source path="${escapeXml(files.console)}" append="on"/></serial>
     ${agentChannel ? `<channel type="unix"><target type="virtio" name="org.qemu.guest_agent.0"/></channel>` : ''}
@@ -70,11 +97,11 @@ export function domainXml(spec: GuestSpec, uuid: string, files: GuestFiles, imag
 `;
 }
 
-function diskXml(file: string): string {
+function diskXml({ type, file }: { type: string; file: string }, index: number): string {
   return `<disk type="file">
-      <driver name="qemu" type="raw" cache="unsafe"/>
+      <driver name="qemu" type="${type}" cache="unsafe" discard="unmap"/>
       <source file="${escapeXml(file)}"/>
-      <target dev="vda" bus="virtio"/>
+      <target dev="vd${'ab'[index]}" bus="virtio"/>
     </disk>`;
 }
 
@@ -99,12 +126,13 @@ const bootQuickly = [
   'rcupdate.rcu_expedited=1',
 ];
 
-function commandLine({ name, agentArgs = [], startAgent = true }: GuestSpec): string {
+function commandLine({ name, flavour = 'small', agentArgs = [], startAgent = true }: GuestSpec): string {
   const unspeakable = agentArgs.find((argument) => /[\s|"]/.test(argument));
   if (unspeakable !== undefined) throw new TypeError(`the kernel's command line can't carry ${unspeakable}`);
   return [
     'console=ttyS0 quiet panic=-1',
     ...bootQuickly,
+    ...flavours[flavour].kernelArguments,
     `qga.hostname=${name}`,
     ...(startAgent ? [] : ['qga.agent=off']),
     ...(agentArgs.length > 0 ? [`qga.args=${agentArgs.join('|')}`] : []),

@@ -16,14 +16,21 @@ export interface TestGuest {
   shutdown(): Promise<void>;
   /** Pulls the plug. */
   destroy(): Promise<void>;
-  /** Boots the guest's kernel again in the same QEMU process; resolves when the new one runs. */
+  /**
+   * Boots the guest's kernel again in the same QEMU process; resolves when the new one runs. Slower than a cold start,
+   * since the new kernel is unpacked over code that QEMU has translated.
+   */
   reboot(): Promise<void>;
   suspend(): Promise<void>;
   resume(): Promise<void>;
+  /** Ends a suspend-to-RAM of the guest's own: from "pmsuspended" to "running". */
+  wakeUp(): Promise<void>;
   /** Destroys it where it runs, and removes its definition. */
   undefine(): Promise<void>;
   /** QEMU's process on the host. */
   qemuPid(): number;
+  /** The host's file that takes what the guest writes to its serial console. */
+  readonly consoleFile: string;
   /** What the guest wrote to its serial console so far. */
   console(): string;
   /** One raw agent command through libvirt, whose `return` it gives: for oracles. Rejects with a CommandError. */
@@ -46,8 +53,8 @@ export interface GuestHome {
   qemuPid(name: string): number;
 }
 
-const bootTimeoutMs = 90_000;
-const stateTimeoutMs = 30_000;
+const bootTimeoutMs = 400_000;
+const stateTimeoutMs = 120_000;
 const scriptTimeoutMs = 30_000;
 
 export function testGuest(home: GuestHome, name: string, uuid: string, files: GuestFiles): TestGuest {
@@ -100,6 +107,7 @@ export function testGuest(home: GuestHome, name: string, uuid: string, files: Gu
     destroy: () => become('shut off', 'destroy'),
     suspend: () => become('paused', 'suspend'),
     resume: () => become('running', 'resume'),
+    wakeUp: () => become('running', 'dompmwakeup'),
     async reboot() {
       const before = boots();
       await sh('(sleep 0.2; reboot) >/dev/null 2>&1 &');
@@ -110,6 +118,7 @@ export function testGuest(home: GuestHome, name: string, uuid: string, files: Gu
       await home.virsh(['undefine', uuid]);
     },
     qemuPid: () => home.qemuPid(name),
+    consoleFile: files.console,
     console: () => readFileSync(files.console, 'utf8'),
     exec: (command, timeoutMs) => sh(shellLine(command), timeoutMs),
     stopAgent: () => signalAgent('STOP'),

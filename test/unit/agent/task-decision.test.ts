@@ -1,5 +1,7 @@
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { decideTask, type TaskObservation } from '../../../src/agent/task-decision.ts';
+import type { GuestTask } from '../../../src/api/resources.ts';
+import { timestamp } from '../../../src/seams/clock.ts';
 import { aGuest, aJob, aTask, noon } from '../manager/objects.ts';
 
 const mine = { node: 'hv1', instance: 'me', journal: 'journal-1', time: '2026-01-01T12:00:01Z' };
@@ -10,6 +12,7 @@ function decide(observed: Partial<TaskObservation>) {
   return decideTask({
     task: task(),
     entry: undefined,
+    node: 'hv1',
     journalId: 'journal-1',
     guest: { full: false },
     now: noon,
@@ -23,14 +26,17 @@ it('claims a task before it runs it', () => {
 });
 
 it('looks for what an earlier life of the process may have started, and does not start it anew', () => {
-  const entry = { state: 'sending', bootId: 'b' } as const;
+  const entry = { state: 'sending', guest: 'u', action: 'exec', bootId: 'b' } as const;
 
   expect(decide({ task: task({ phase: 'Claimed', claim: mine }), entry })).toEqual({ do: 'run', sentBefore: entry });
 });
 
 it('looks for it even when the guest is off or the deadline is over: it may have run', () => {
   const obstacle = { reason: 'GuestNotRunning', message: 'off' };
-  const observed = { task: task({ phase: 'Claimed', claim: mine }), entry: { state: 'sending' } as const };
+  const observed = {
+    task: task({ phase: 'Claimed', claim: mine }),
+    entry: { state: 'sending', guest: 'u', action: 'exec' } as const,
+  };
 
   expect(decide({ ...observed, guest: { obstacle, full: true }, now: noon + 3600_000 })).toMatchObject({ do: 'run' });
 });
@@ -47,13 +53,34 @@ it('forgets what the API server knows', () => {
   expect(decide({ task: task({ phase: 'Succeeded' }) })).toEqual({ do: 'nothing' });
 });
 
-it('does not know what became of a task that a lost journal claimed', () => {
+describe('a task that a lost journal claimed', () => {
   const claim = { ...mine, journal: 'journal-0' };
+  const lost = { do: 'end', phase: 'Unknown', reason: 'JournalLost' };
 
-  expect(decide({ task: task({ phase: 'Claimed', claim }) })).toMatchObject({
-    do: 'end',
-    phase: 'Unknown',
-    reason: 'JournalLost',
+  it('is looked for in the guest, in the boot that it was claimed for', () => {
+    const claimed = task({ phase: 'Running', claim: { ...claim, bootId: 'boot-1' } });
+    const away = { reason: 'LibvirtNotConnected', message: 'no connection' };
+
+    expect(decide({ task: claimed })).toMatchObject({
+      do: 'takeOver',
+      sentBefore: { takenOver: 'JournalLost', bootId: 'boot-1' },
+    });
+    expect(decide({ task: claimed, guest: { full: false, unseen: away } })).toEqual({ do: 'wait', ...away });
+    const left = { reason: 'GuestGone', message: 'no such domain' };
+    expect(decide({ task: claimed, guest: { full: false, unseen: left, awaitedMs: 5000 } })).toMatchObject({
+      do: 'wait',
+      reason: 'GuestMoved',
+    });
+  });
+
+  it('may have come to anything where its boot was not known, its guest is gone, or its secrets can not be opened', () => {
+    const claimed = task({ phase: 'Running', claim: { ...claim, bootId: 'boot-1' } });
+    const unseen = { reason: 'GuestGone', message: 'no such domain' };
+    const sealed = { ...claimed, spec: { ...claimed.spec, sealed: { keyId: 'k' } as never } };
+
+    expect(decide({ task: task({ phase: 'Claimed', claim }) })).toMatchObject(lost);
+    expect(decide({ task: claimed, guest: { full: false, unseen } })).toMatchObject(lost);
+    expect(decide({ task: sealed })).toMatchObject(lost);
   });
 });
 
@@ -80,6 +107,14 @@ it('does not start a command whose deadline is over', () => {
   expect(decide({ task: late })).toMatchObject({ do: 'end', phase: 'Failed', reason: 'DeadlineExceeded' });
 });
 
+it('does not begin what nobody wants any more, but looks for what may have begun', () => {
+  const released = { ...task(), spec: { ...task().spec, release: true } };
+  const entry = { state: 'sending', guest: 'u', action: 'exec' } as const;
+
+  expect(decide({ task: released })).toMatchObject({ do: 'end', phase: 'Skipped', reason: 'Released' });
+  expect(decide({ task: released, entry })).toMatchObject({ do: 'run' });
+});
+
 it('leaves a task alone that is being deleted and was never started', () => {
   const { metadata, ...rest } = task();
 
@@ -93,4 +128,73 @@ it('waits without a word while the guest runs as much as it may', () => {
 
   expect(decision).toMatchObject({ do: 'wait' });
   expect(decision).not.toHaveProperty('reason');
+});
+
+describe('a task whose guest moved here', () => {
+  const theirs = { ...mine, node: 'hv0', journal: 'journal-0', bootId: 'boot-1' };
+  const moved = (status?: Parameters<typeof aTask>[2]): GuestTask => {
+    const bound = task(status);
+    return { ...bound, spec: { ...bound.spec, moves: 1 } };
+  };
+  const sentBefore = {
+    guest: aGuest('web-1').status?.domain?.uuid,
+    action: 'exec',
+    takenOver: 'GuestMoved',
+    bootId: 'boot-1',
+  };
+
+  it('is looked for in the boot in which the other host may have started it', () => {
+    expect(decide({ task: moved({ phase: 'Running', claim: theirs }) })).toEqual({ do: 'takeOver', sentBefore });
+  });
+
+  it('is taken over whatever this node remembers of it from before another had it', () => {
+    const entry = { state: 'ended', outcome } as const;
+
+    expect(decide({ task: moved({ phase: 'Running', claim: theirs }), entry })).toMatchObject({ do: 'takeOver' });
+  });
+
+  it('is looked for though the process died before it could note that it had taken it over', () => {
+    const claim = { ...mine, bootId: 'boot-1' };
+
+    expect(decide({ task: moved({ phase: 'Claimed', claim }) })).toMatchObject({
+      do: 'run',
+      sentBefore: { takenOver: 'GuestMoved', bootId: 'boot-1' },
+    });
+  });
+
+  it('is claimed as any other where the host that it left never claimed it', () => {
+    expect(decide({ task: moved({ phase: 'Pending' }) })).toEqual({ do: 'claim' });
+  });
+
+  it('waits until the guest can be looked at, even past its deadline: what runs there has to be ended', () => {
+    const unseen = { reason: 'LibvirtNotConnected', message: 'no connection' };
+    const claimed = moved({ phase: 'Running', claim: theirs });
+    const late = { ...claimed, spec: { ...claimed.spec, deadline: timestamp(noon) } };
+
+    expect(decide({ task: late, guest: { full: false, unseen } })).toEqual({ do: 'wait', ...unseen });
+    expect(decide({ task: late })).toMatchObject({ do: 'takeOver' });
+  });
+
+  it('is not known to be moved where nobody counted a move: its claim was forged, or its node set up anew', () => {
+    expect(decide({ task: task({ phase: 'Running', claim: theirs }) })).toMatchObject({ reason: 'JournalLost' });
+  });
+});
+
+it('does not end a task whose guest has just left: another host may find out how it ended', () => {
+  const entry = { state: 'sending', guest: 'u', action: 'exec' } as const;
+  const running = task({ phase: 'Running', claim: mine });
+
+  expect(decide({ task: running, entry, guest: { full: false, awaitedMs: 5000 } })).toMatchObject({
+    do: 'wait',
+    reason: 'GuestMoved',
+    lookAgainMs: 5000,
+  });
+  expect(decide({ task: running, entry, guest: { full: false, awaitedMs: 0 } })).toMatchObject({ do: 'run' });
+});
+
+it('claims a task anew before it starts it in another boot than the claim names', () => {
+  const claimed = task({ phase: 'Claimed', claim: { ...mine, bootId: 'boot-1' } });
+
+  expect(decide({ task: claimed, guest: { full: false, bootId: 'boot-1' } })).toEqual({ do: 'run' });
+  expect(decide({ task: claimed, guest: { full: false, bootId: 'boot-2' } })).toEqual({ do: 'claim' });
 });

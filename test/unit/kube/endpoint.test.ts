@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { loadEndpoint } from '../../../src/kube/endpoint.ts';
+import { contextsOf, loadEndpoint } from '../../../src/kube/endpoint.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 
 let folder: string;
@@ -75,6 +75,32 @@ describe('a kubeconfig', () => {
     vi.stubEnv('KUBECONFIG', await kubeconfig({ server: 'https://from.env:6443' }));
 
     expect((await loadEndpoint(undefined, new FakeClock())).server).toBe('https://from.env:6443');
+  });
+});
+
+describe('a context', () => {
+  const two = async () =>
+    await kubeconfig(
+      JSON.stringify({
+        apiVersion: 'v1',
+        kind: 'Config',
+        clusters: ['a', 'b'].map((name) => ({ name, cluster: { server: `https://${name}:6443` } })),
+        users: [{ name: 'u', user: {} }],
+        contexts: ['a', 'b'].map((name) => ({ name, context: { cluster: name, user: 'u', namespace: `in-${name}` } })),
+        'current-context': 'a',
+      }),
+    );
+
+  it('other than the current one can be asked for', async () => {
+    expect(await loadEndpoint(await two(), new FakeClock(), 'b')).toMatchObject({
+      server: 'https://b:6443',
+      namespace: 'in-b',
+    });
+    expect(contextsOf(await two())).toEqual(['a', 'b']);
+  });
+
+  it('that is not there is refused in a sentence', async () => {
+    await expect(loadEndpoint(await two(), new FakeClock(), 'c')).rejects.toThrow('has no context c');
   });
 });
 

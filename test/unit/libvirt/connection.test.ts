@@ -1,6 +1,8 @@
 import koffi from 'koffi';
 import { describe, expect, test, vi } from 'vitest';
+import { realClock } from '../../../src/libvirt/clock.ts';
 import { Connection } from '../../../src/libvirt/connection.ts';
+import { virErrorNumber } from '../../../src/libvirt/errors.ts';
 import { useEventLoop } from '../../../src/libvirt/event-loop.ts';
 import { loadLibvirt } from '../../../src/libvirt/library.ts';
 import { defineDomain, firstDomain, testUri } from './test-driver.ts';
@@ -16,6 +18,53 @@ describe('a connection', () => {
 
     await expect(first).resolves.toMatchObject({ libvirt: expect.stringMatching(/^\d+\.\d+\.\d+$/) });
     await connection.close();
+  });
+
+  describe('asked for a domain again and again', () => {
+    function setUp() {
+      let now = 0;
+      const lookUp = vi.spyOn(loadLibvirt(), 'domainLookupByUuid').mockClear();
+      const opening = Connection.open(testUri, keepAlive, { ...realClock, monotonic: () => now });
+      return { opening, lookUp, pass: (ms: number) => (now += ms) };
+    }
+
+    test('looks it up once and speaks to it even after it was started and defined anew', async () => {
+      const { opening, lookUp } = setUp();
+      const connection = await opening;
+      const domain = defineDomain();
+      const state = () => connection.withKnownDomain(domain.uuid, async (known) => (await known.state())[0]);
+
+      expect(await state()).toBe(5);
+      domain.start();
+      expect(await state()).toBe(1);
+      domain.destroy();
+      domain.undefine();
+      await expect(state()).rejects.toMatchObject({ code: virErrorNumber.NO_DOMAIN });
+      const again = defineDomain({ uuid: domain.uuid });
+      expect(await state()).toBe(5);
+
+      expect(lookUp).toHaveBeenCalledTimes(1);
+      await connection.close();
+      again.undefine();
+    });
+
+    test('looks it up anew when libvirt was silent for longer than a second', async () => {
+      const { opening, lookUp, pass } = setUp();
+      const connection = await opening;
+      const look = () => connection.withKnownDomain(firstDomain.uuid, (domain) => domain.state());
+
+      await look();
+      pass(900);
+      await look();
+      pass(900);
+      await look();
+      expect(lookUp).toHaveBeenCalledTimes(1);
+      pass(1100);
+      await look();
+
+      expect(lookUp).toHaveBeenCalledTimes(2);
+      await connection.close();
+    });
   });
 
   test('freezes, thaws and counts filesystems', async () => {
@@ -83,10 +132,13 @@ describe('a connection', () => {
     await connection.listen({
       lifecycle: (uuid) => heard.push(uuid),
       agentLifecycle: () => {},
+      reboot: () => {},
+      metadataChange: () => {},
       closed: () => {},
     });
     defineDomain().undefine();
     await connection.eachDomain(async (domain) => void (await domain.state()));
+    await connection.withKnownDomain(firstDomain.uuid, (domain) => domain.state());
     await expect(
       connection.eachDomain(async () => {
         throw new Error('no more');

@@ -28,7 +28,7 @@ test('gives each of hundreds of concurrent calls its own result or its own error
       expected: '<a>here</a>',
     },
     { run: (each) => each.withDomain(firstDomain.uuid, (domain) => domain.metadata('urn:none')), expected: undefined },
-    { run: (each) => each.withDomain(firstDomain.uuid, (domain) => domain.state()), expected: 1 },
+    { run: (each) => each.withDomain(firstDomain.uuid, async (domain) => (await domain.state())[0]), expected: 1 },
     {
       run: (each) => each.withDomain(randomUUID(), (domain) => domain.xml()),
       expected: expect.objectContaining({ code: virErrorNumber.NO_DOMAIN, message: 'Domain not found' }),

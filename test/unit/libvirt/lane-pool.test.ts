@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { realClock } from '../../../src/libvirt/clock.ts';
 import { LibvirtError, NotConnectedError, virErrorNumber } from '../../../src/libvirt/errors.ts';
-import { LanePool } from '../../../src/libvirt/lane-pool.ts';
+import { type LaneCallOptions, LanePool } from '../../../src/libvirt/lane-pool.ts';
 import { testUri } from './test-driver.ts';
 
 const pools: LanePool[] = [];
@@ -23,7 +23,7 @@ function longCalls(pool: LanePool) {
   return {
     /** Of which guests a call runs now. */
     guests: () => [...running.keys()].toSorted(),
-    begin: (guest: string, signal?: AbortSignal) =>
+    begin: (guest: string, options?: LaneCallOptions) =>
       pool.run(
         guest,
         () =>
@@ -34,7 +34,7 @@ function longCalls(pool: LanePool) {
               else resolve();
             });
           }),
-        signal,
+        options,
       ),
     end: (guest: string, error?: Error) => running.get(guest)?.(error),
   };
@@ -65,6 +65,20 @@ describe('a lane pool', () => {
     await expect.poll(calls.guests).toEqual(['d']);
     calls.end('d');
     await Promise.all(begun);
+  });
+
+  test('keeps half of the lanes for the others while calls are made that may take long', async () => {
+    const pool = openPool(4);
+    const calls = longCalls(pool);
+    const trims = ['t1', 't2', 't3', 't4'].map((guest) => calls.begin(guest, { long: true }));
+    const begun = ['ok1', 'ok2'].map((guest) => calls.begin(guest));
+
+    await expect.poll(calls.guests).toEqual(['ok1', 'ok2', 't1', 't2']);
+
+    for (const guest of ['ok1', 'ok2', 't1', 't2']) calls.end(guest);
+    await expect.poll(calls.guests).toEqual(['t3', 't4']);
+    for (const guest of ['t3', 't4']) calls.end(guest);
+    await Promise.all([...trims, ...begun]);
   });
 
   test('sends a guest one call at a time, and lets others pass the ones that wait', async () => {
@@ -141,7 +155,7 @@ describe('a lane pool', () => {
     const calls = longCalls(pool);
     const first = calls.begin('a');
     const controller = new AbortController();
-    const given = calls.begin('b', controller.signal);
+    const given = calls.begin('b', { signal: controller.signal });
     const third = calls.begin('c');
     await expect.poll(calls.guests).toEqual(['a']);
 
@@ -158,7 +172,7 @@ describe('a lane pool', () => {
     const pool = openPool(1);
     const calls = longCalls(pool);
     const controller = new AbortController();
-    const begun = calls.begin('a', controller.signal);
+    const begun = calls.begin('a', { signal: controller.signal });
     await expect.poll(calls.guests).toEqual(['a']);
 
     controller.abort();

@@ -10,10 +10,12 @@ import { defineDomain, firstDomain, testUri } from './test-driver.ts';
 
 const nowhere = 'qemu+unix:///system?socket=/nowhere/libvirt-sock';
 const metadataUri = 'https://qga.dev/v1';
+/** Told from all other waits by its length. */
+const closeGraceMs = 2001;
 const hypervisors: LibvirtHypervisor[] = [];
 
 afterEach(async () => {
-  for (const hypervisor of hypervisors.splice(0)) expect(await hypervisor.close()).toBe(true);
+  for (const hypervisor of hypervisors.splice(0)) expect(await hypervisor.close(closeGraceMs)).toBe(true);
 });
 
 function create(options: Partial<LibvirtHypervisorOptions> = {}) {
@@ -24,13 +26,13 @@ function create(options: Partial<LibvirtHypervisorOptions> = {}) {
   return { hypervisor, events };
 }
 
-/** Sleeps that end at once, but for the one that bounds an attempt to connect. */
+/** Sleeps that end at once, but for those that bound an attempt to connect and a close. */
 function impatientClock(openTimeoutMs: number) {
   const waits: number[] = [];
   const clock: Clock = {
     monotonic: realClock.monotonic,
     async sleep(ms, signal) {
-      if (ms === openTimeoutMs) return realClock.sleep(ms, signal);
+      if (ms === openTimeoutMs || ms === closeGraceMs) return realClock.sleep(ms, signal);
       waits.push(ms);
       return realClock.sleep(1, signal);
     },
@@ -67,6 +69,7 @@ describe('a hypervisor', () => {
       name: off.name,
       state: 'shutoff',
       persistent: true,
+      movedAway: false,
       agentChannel: 'absent',
       vcpus: 3,
       memoryKiB: 65_536,
@@ -110,6 +113,22 @@ describe('a hypervisor', () => {
     expect(
       events.slice(1).map((event) => event.type === 'lifecycle' && event.uuid === domain.uuid && event.event),
     ).toEqual(['defined', 'started', 'suspended', 'resumed', 'stopped', 'undefined']);
+  });
+
+  test('tells that a domain’s metadata was changed while it runs', async () => {
+    const domain = defineDomain();
+    domain.start();
+    const { hypervisor, events } = create();
+    await hypervisor.start();
+
+    domain.setMetadata(metadataUri, '<guest namespace="team-b"/>');
+
+    await expect.poll(() => events).toContainEqual({ type: 'metadata', uuid: domain.uuid });
+    expect(await hypervisor.domain(domain.uuid)).toMatchObject({
+      metadataXml: expect.stringContaining('namespace="team-b"') as string,
+    });
+    domain.destroy();
+    domain.undefine();
   });
 
   test('brings nothing to a listener that has gone, nor after it was closed', async () => {

@@ -15,14 +15,21 @@ export interface TestDomain {
   destroy(): void;
   suspend(): void;
   resume(): void;
+  /** Writes the element of this XML namespace into its metadata. */
+  setMetadata(uri: string, xml: string): void;
   undefine(): void;
 }
 
 /** Defines a domain behind the back of whoever is tested; `metadata` is the inner XML of its metadata element. */
-export function defineDomain({ metadata = '' } = {}): TestDomain {
+export function defineDomain({
+  metadata = '',
+  uuid = randomUUID(),
+}: {
+  metadata?: string;
+  uuid?: string;
+} = {}): TestDomain {
   loadLibvirt();
   const lib = koffi.load('libvirt.so.0');
-  const uuid = randomUUID();
   const name = `d-${uuid.slice(0, 8)}`;
   const connection = lib.func('void *virConnectOpen(const char *)')(testUri);
   const domain = lib.func('void *virDomainDefineXML(void *, const char *)')(
@@ -40,6 +47,10 @@ export function defineDomain({ metadata = '' } = {}): TestDomain {
     destroy: act('Destroy'),
     suspend: act('Suspend'),
     resume: act('Resume'),
+    setMetadata(uri, xml) {
+      const set = lib.func('int virDomainSetMetadata(void *, int, const char *, const char *, const char *, uint)');
+      if (set(domain, 2, xml, 'q', uri, 0) < 0) throw new Error(`the metadata of ${name} could not be set`);
+    },
     undefine: act('Undefine'),
   };
 }

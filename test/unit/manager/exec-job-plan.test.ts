@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { findCondition } from '../../../src/kube/conditions.ts';
-import { graceMs, type Observed, planExecJob } from '../../../src/manager/exec-job-plan.ts';
+import { type Observed, planExecJob } from '../../../src/manager/exec-job-plan.ts';
+import { graceMs } from '../../../src/manager/task-fate.ts';
 import { aGuest, aJob, aTask, noon } from './objects.ts';
 
 /** The next step of a job whose hosts are all there. */

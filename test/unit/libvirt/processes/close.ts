@@ -1,6 +1,7 @@
 // Opens a hypervisor, closes it and returns from main: close <URI> [grace in ms]
-import { LibvirtHypervisor } from '../../../../src/libvirt/libvirt-hypervisor.ts';
+
 import { hardExit } from '../../../../src/libvirt/exit.ts';
+import { LibvirtHypervisor } from '../../../../src/libvirt/libvirt-hypervisor.ts';
 
 const [uri = '', graceMs = '2000'] = process.argv.slice(2);
 const hypervisor = new LibvirtHypervisor({ uri, openTimeoutMs: 200 });

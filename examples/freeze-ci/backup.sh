@@ -1,0 +1,41 @@
+#!/bin/sh
+# Takes a backup in a CI job while guests are frozen, by nothing but kubectl:
+#
+#   SELECTOR=app=web ./backup.sh my-backup-command --its-arguments
+#
+# Ends with another status than 0 whenever the backup is not consistent. Whatever becomes of this script, the guests are
+# thawed after maxFrozenSeconds at the latest.
+set -eu
+
+namespace=${NAMESPACE:-default}
+window="backup-$(date -u +%Y%m%d%H%M%S)-$$"
+label=${SELECTOR%%=*} value=${SELECTOR#*=}
+
+kubectl() { command kubectl --namespace "$namespace" "$@"; }
+release() { kubectl patch ffw "$window" --type=merge -p '{"spec":{"release":true}}'; }
+explain() { kubectl get ffw "$window" -o jsonpath='{.status.phase}: {.status.conditions[?(@.type=="Completed")].message}{"\n"}' >&2; }
+
+kubectl create -f - <<EOF
+apiVersion: qga.dev/v1alpha1
+kind: FsFreezeWindow
+metadata:
+  name: $window
+spec:
+  target: { selector: { matchLabels: { "$label": "$value" } } }
+  maxFrozenSeconds: ${MAX_FROZEN_SECONDS:-60}
+  startingDeadlineSeconds: 60
+  ttlSecondsAfterFinished: 604800
+EOF
+# An interrupted job lets go at once.
+trap 'release >&2 || true' EXIT
+
+# Ends as soon as it is known: with 0 when all guests are frozen, with 1 when they can't be.
+kubectl wait "ffw/$window" --for=jsonpath="{.status['phase','endedBy']}"=Frozen --timeout=120s || { explain; exit 1; }
+
+"$@"
+
+trap - EXIT
+# Refused when the guests were thawed before the backup was done.
+release || { explain; exit 1; }
+kubectl wait "ffw/$window" --for=jsonpath="{.status['phase','failureReason']}"=Completed --timeout=120s || { explain; exit 1; }
+explain

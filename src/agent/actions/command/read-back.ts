@@ -1,0 +1,17 @@
+import { callPriority, type GuestAgent } from '../../../guest/guest-agent.ts';
+import type { Command } from '../../../qga/command.ts';
+import { AgentError } from '../../../qga/errors.ts';
+
+/** What the guest says of itself, or undefined where it doesn't: what is only told beside a result may be missing. */
+export async function readBack<R>(
+  agent: GuestAgent,
+  command: Command<Record<string, never>, R>,
+  signal: AbortSignal,
+): Promise<R | undefined> {
+  try {
+    return await agent.call(command, {}, { priority: callPriority.action, signal });
+  } catch (error) {
+    if (error instanceof AgentError) return undefined;
+    throw error;
+  }
+}

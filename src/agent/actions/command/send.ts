@@ -1,0 +1,78 @@
+import type { CommandResult } from '../../../api/schema/command-action.ts';
+import { failureReason } from '../../../guest/failure-reason.ts';
+import { callPriority } from '../../../guest/guest-agent.ts';
+import { AgentError } from '../../../qga/errors.ts';
+import { type ActionRun, DeadlineReached, type Ending } from '../action.ts';
+import { endingOfRefusal } from '../refusal.ts';
+import type { AskedCommand } from './asked.ts';
+
+/** What came of sending a command once. */
+export type Sending =
+  | { kind: 'answered'; reply: unknown }
+  /** Whatever is done next, this is how it ended; undefined: a later try may fare better, and does no harm. */
+  | { kind: 'ended'; ending: Ending | undefined }
+  /** It may have been carried out. */
+  | { kind: 'unknown'; error: AgentError };
+
+/** Sends a command once. Throws TaskDeleted, or the reason of the process's end. */
+export async function send(run: ActionRun, asked: AskedCommand, timeoutSeconds: number): Promise<Sending> {
+  const { guest, stopped, withdrawn } = run;
+  if (withdrawn.aborted) {
+    if (!(withdrawn.reason instanceof DeadlineReached)) throw withdrawn.reason;
+    const message = 'its deadline was over before it could be sent';
+    return { kind: 'ended', ending: { phase: 'Failed', reason: 'DeadlineExceeded', message } };
+  }
+  try {
+    // Not ended by a deadline: nobody could tell then what became of a call on its way.
+    const options = { priority: callPriority.action, signal: stopped, timeoutSeconds };
+    return { kind: 'answered', reply: await guest.agent.call(asked.command, asked.arguments, options) };
+  } catch (error) {
+    if (!(error instanceof AgentError)) throw error;
+    return await meaningOf(error, run, asked);
+  }
+}
+
+/** The result's first words: another command may be sent than asked for. */
+export function sentAs({ command }: AskedCommand): Pick<CommandResult, 'sent'> & { message: string } {
+  if (command.sentAs === command.name) return { sent: command.name, message: '' };
+  const message = `${command.sentAs} was sent in place of ${command.name}, whose answer libvirt can't read: it would have given up the channel`;
+  return { sent: command.sentAs, message };
+}
+
+export function outcomeUnknown(asked: AskedCommand, why: string): Ending {
+  const message = `${asked.command.sentAs} was sent, and nobody knows whether it was carried out: ${why}`;
+  return { phase: 'Unknown', reason: 'OutcomeUnknown', message };
+}
+
+async function meaningOf(error: AgentError, run: ActionRun, asked: AskedCommand): Promise<Sending> {
+  const { command, secret } = asked;
+  switch (error.outcome) {
+    case 'NotSent':
+      // libvirt says the same of an agent that is not there and of one that left while it was asked (C40).
+      if (!command.answers && error.code === 'Unresponsive') return { kind: 'unknown', error };
+      return { kind: 'ended', ending: error.retryable ? undefined : failed(failureReason(error), error.message) };
+    case 'Refused':
+      return { kind: 'ended', ending: await whyCommandRefused(error, run, asked) };
+    case 'Unknown': {
+      if (!command.repeatable) return { kind: 'unknown', error };
+      // Asked again, an agent that talks nonsense would do so for ever.
+      const again = error.retryable && error.code !== 'MalformedReply';
+      const message = secret && error.code === 'MalformedReply' ? 'its answer is malformed' : error.message;
+      return { kind: 'ended', ending: again ? undefined : failed(error.code, message) };
+    }
+  }
+}
+
+async function whyCommandRefused(
+  error: AgentError,
+  { task, guest, stopped }: ActionRun,
+  { command, secret }: AskedCommand,
+): Promise<Ending | undefined> {
+  const keptBack = `the guest's agent refused ${command.sentAs}; its words are kept back, since they may quote the secret arguments`;
+  const own = () => failed('Refused', secret ? keptBack : error.message);
+  return await endingOfRefusal(guest.agent, task.spec.guestName, command.sentAs, stopped, own);
+}
+
+function failed(reason: string, message: string): Ending {
+  return { phase: 'Failed', reason, message };
+}

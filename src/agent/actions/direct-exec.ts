@@ -1,0 +1,110 @@
+import type { Exec } from '../../api/schema/exec.ts';
+import { launchOf } from '../../guest/exec-launch.ts';
+import { callPriority } from '../../guest/guest-agent.ts';
+import { outputText } from '../../guest/output-text.ts';
+import { bytesOf, guestExec, guestExecStatus } from '../../qga/commands.ts';
+import { AgentError } from '../../qga/errors.ts';
+import { type ActionRun, DeadlineReached, type Ending } from './action.ts';
+
+/** What the journal keeps of a command that was started without a spool. */
+interface Started {
+  pid: number;
+}
+
+/** Of each stream, in a status. */
+const mostShownBytes = 16_384;
+const longestPollMs = 1000;
+
+/**
+ * Runs a command by the agent's own guest-exec, for guests without a shell. What the spool makes up for stays as the
+ * protocol has it: an answer that is lost (C13), an agent that restarts (C7) or more output than libvirt carries (C1)
+ * leave the outcome unknown, and nothing ends the command (C10).
+ */
+export async function runDirect(run: ActionRun, exec: Exec, withdrawn: AbortSignal): Promise<Ending | undefined> {
+  const { stopped, sentBefore } = run;
+  const signal = AbortSignal.any([stopped, withdrawn]);
+  try {
+    if (!sentBefore) return await startAndFollow(run, exec, signal);
+    const started = sentBefore.note as Started | undefined;
+    return started ? await follow(run, started.pid, signal) : unknown('its answer was lost');
+  } catch (error) {
+    if (error instanceof AgentError) return endOfFailure(error);
+    if (stopped.aborted || error !== withdrawn.reason) throw error;
+    const message =
+      'it is no longer waited for, and may still run in the guest: a command of mode Direct can’t be ended';
+    return { phase: 'Failed', reason: error instanceof DeadlineReached ? 'DeadlineExceeded' : 'Released', message };
+  }
+}
+
+async function startAndFollow(run: ActionRun, exec: Exec, signal: AbortSignal): Promise<Ending | undefined> {
+  const { guest, secret, note } = run;
+  const { command, env, stdin } = launchOf(exec, secret);
+  const [path = '', ...arg] = command;
+  let pid: number;
+  try {
+    ({ pid } = await guest.agent.call(
+      guestExec,
+      {
+        path,
+        arg,
+        ...(env.length > 0 && { env: env.map(({ name, value }) => `${name}=${value}`) }),
+        ...(stdin && { 'input-data': stdin.toString('base64') }),
+        'capture-output': true,
+      },
+      { priority: callPriority.action, signal },
+    ));
+  } catch (error) {
+    if (!(error instanceof AgentError) || error.outcome === 'Unknown') throw error;
+    if (error.code !== 'Refused') return undefined;
+    return {
+      phase: 'Failed',
+      reason: 'CommandNotStarted',
+      message: `the guest's agent could not start it: ${error.message}`,
+    };
+  }
+  await note({ pid } satisfies Started);
+  return await follow(run, pid, signal);
+}
+
+async function follow({ guest, clock }: ActionRun, pid: number, signal: AbortSignal): Promise<Ending> {
+  for (let waitMs = 20; ; waitMs = Math.min(waitMs * 1.6, longestPollMs)) {
+    await clock.sleep(waitMs, signal);
+    const status = await guest.agent.call(guestExecStatus, { pid }, { priority: callPriority.status, signal });
+    if (!status.exited) continue;
+    const stdout = shownOf(bytesOf(status['out-data']), status['out-truncated'] === true);
+    const stderr = shownOf(bytesOf(status['err-data']), status['err-truncated'] === true);
+    const { exitcode, signal: signalled } = status;
+    const exec = {
+      ...(signalled === undefined ? { exitCode: exitcode ?? 0 } : { signal: signalled }),
+      ...(stdout.text && { stdout: stdout.text }),
+      ...(stderr.text && { stderr: stderr.text }),
+      stdoutBytes: stdout.bytes,
+      stderrBytes: stderr.bytes,
+      ...((stdout.truncated || stderr.truncated) && { truncated: true }),
+    };
+    if (signalled !== undefined) {
+      return { phase: 'Failed', reason: 'Signaled', message: `signal ${signalled} ended the command`, exec };
+    }
+    return exitcode
+      ? { phase: 'Failed', reason: 'NonZeroExit', message: `the command exited with ${exitcode}`, exec }
+      : { phase: 'Succeeded', reason: 'Completed', message: '', exec };
+  }
+}
+
+function shownOf(bytes: Buffer, more: boolean) {
+  const half = mostShownBytes / 2;
+  const cut = bytes.length > mostShownBytes;
+  const shown = cut ? Buffer.concat([bytes.subarray(0, half), bytes.subarray(-half)]) : bytes;
+  const { text, truncated } = outputText({ shown, headBytes: half, totalBytes: bytes.length, more });
+  return { text, truncated, bytes: bytes.length };
+}
+
+function endOfFailure({ code, message }: AgentError): Ending {
+  if (code === 'ReplyTooLarge') return unknown('it printed more than libvirt carries, and its exit code went with it');
+  if (code === 'Refused') return unknown("the guest's agent was restarted and knows of it no more");
+  return unknown(message);
+}
+
+function unknown(why: string): Ending {
+  return { phase: 'Unknown', reason: 'OutcomeUnknown', message: `nobody knows how the command ended: ${why}` };
+}

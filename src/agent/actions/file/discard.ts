@@ -1,0 +1,49 @@
+import { runScript } from '../../../guest/run-script.ts';
+import { AgentError } from '../../../qga/errors.ts';
+import type { ActionRun, Ending } from '../action.ts';
+import type { Care } from './left-open.ts';
+import { discardScript } from './place-script.ts';
+import type { WantedFile } from './wanted-file.ts';
+import type { WriteNote } from './write-note.ts';
+
+const firstRetryMs = 200;
+const longestRetryMs = 10_000;
+/** What can't be removed for so long is left to a person. */
+const longestMs = 15 * 60_000;
+
+/** Removes the temporary file of a write that failed. A failure for want of space is told as such. */
+export async function discard(run: ActionRun, { path, bytes }: WantedFile, ending: Ending): Promise<Ending> {
+  await run.note({ stage: 'discarding', path, ending } satisfies WriteNote);
+  const room = await removeTemporaries(run, run.task.metadata.uid as string, path, bytes.length);
+  if (room === undefined) return { ...ending, message: `${ending.message}; its temporary file could not be removed` };
+  if (room || ending.reason !== 'WriteFailed') return ending;
+  return {
+    ...ending,
+    reason: 'NoSpace',
+    message: `the filesystem has no room for ${bytes.length} bytes: ${ending.message}`,
+  };
+}
+
+/**
+ * Removes the temporary files of a task, and answers whether their filesystem has room for so many bytes; undefined
+ * where nobody can remove them any more.
+ */
+export async function removeTemporaries(
+  { guest, clock, stopped }: Care,
+  task: string,
+  path: string,
+  bytes: number,
+): Promise<boolean | undefined> {
+  const until = clock.monotonic() + longestMs;
+  for (let waitMs = firstRetryMs; clock.monotonic() < until; waitMs = Math.min(waitMs * 2, longestRetryMs)) {
+    try {
+      const printed = await runScript(guest.agent, discardScript(path, task, bytes), { clock, signal: stopped });
+      return printed.trim() !== 'full';
+    } catch (error) {
+      if (!(error instanceof AgentError)) throw error;
+      if (await guest.agent.isGone(error, stopped)) return undefined;
+    }
+    await clock.sleep(waitMs, stopped);
+  }
+  return undefined;
+}

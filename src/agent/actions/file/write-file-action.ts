@@ -1,0 +1,83 @@
+import type { GuestTask } from '../../../api/resources.ts';
+import type { WriteFileAction } from '../../../api/schema/file-actions.ts';
+import {
+  guestExec,
+  guestExecStatus,
+  guestFileClose,
+  guestFileFlush,
+  guestFileOpen,
+  guestFileWrite,
+} from '../../../qga/commands.ts';
+import { type Action, type ActionRun, DeadlineReached, type Ending } from '../action.ts';
+import { discard, removeTemporaries } from './discard.ts';
+import { closeLeftOpen } from './left-open.ts';
+import { type WantedFile, wantedFile } from './wanted-file.ts';
+import { place, writeBeside } from './write-beside.ts';
+import { writeInPlace } from './write-in-place.ts';
+import { writeNoteOf } from './write-note.ts';
+
+/**
+ * Puts a file in a guest. Where guest-exec is allowed, it is written to a temporary file beside its place, verified, and
+ * renamed: nobody ever sees half of it, and no later life of this process undoes what somebody changed since. Elsewhere
+ * it is written in place, once, and the result says so.
+ */
+export const writeFileAction: Action = {
+  commands: () => [guestFileOpen.name, guestFileWrite.name, guestFileFlush.name, guestFileClose.name],
+  problem: problemOf,
+  async run(run) {
+    const { withdrawn } = run;
+    const file = wantedFile(writeOf(run.task), run.secret);
+    const note = writeNoteOf(run.sentBefore);
+    if (note?.stage === 'placing') return await place(run, file, note.placing);
+    if (note?.stage === 'discarding') return await discard(run, file, note.ending);
+    await closeLeftOpen(run, run.sentBefore, note?.handle);
+    if (note?.stage === 'inPlace') {
+      const message = `this node's agent was started anew while ${file.path} was written: it may be half written`;
+      return { phase: 'Unknown', reason: 'OutcomeUnknown', message };
+    }
+    if (withdrawn.aborted) return await withdraw(run, file, note !== undefined);
+    const shell = await hasShell(run);
+    const written = shell ? await writeBeside(run, file) : 'noShell';
+    return written === 'noShell' ? await writeInPlace(run, file) : written;
+  },
+  async abandon(id, abandoned) {
+    const { sent } = abandoned;
+    const note = writeNoteOf(sent);
+    if (note?.stage === 'writing' || note?.stage === 'inPlace') await closeLeftOpen(abandoned, sent, note.handle);
+    if (!note || note.stage === 'inPlace') return;
+    await removeTemporaries(abandoned, id, note.path, 0);
+  },
+};
+
+function problemOf(task: GuestTask): { reason: string; message: string } | undefined {
+  const { contentBase64 } = writeOf(task);
+  if (contentBase64 === undefined || contentBase64.length % 4 === 0) return undefined;
+  return { reason: 'InvalidArguments', message: 'writeFile.contentBase64: expected base64' };
+}
+
+async function withdraw(run: ActionRun, file: WantedFile, begun: boolean): Promise<Ending | undefined> {
+  const { reason } = run.withdrawn;
+  const message = 'its deadline was over before the file was in place: nothing was changed';
+  const ending: Ending = { phase: 'Failed', reason: 'DeadlineExceeded', message };
+  if (begun) await discard(run, file, ending);
+  if (reason instanceof DeadlineReached) return ending;
+  throw reason;
+}
+
+/**
+ * Whether the guest lets anybody run a shell, once its agent has told what it offers: after a restart of this process
+ * that takes a moment.
+ */
+async function hasShell({ guest, clock, stopped }: ActionRun): Promise<boolean> {
+  while (guest.health.state !== 'answers') await clock.sleep(lookAgainMs, stopped);
+  const { agent, os } = guest.health.facts;
+  if (os?.id === 'mswindows') return false;
+  return [guestExec, guestExecStatus].every(({ name }) => agent?.allowedCommands?.includes(name));
+}
+
+const lookAgainMs = 250;
+
+function writeOf({ spec }: GuestTask): WriteFileAction {
+  if (!spec.action.writeFile) throw new TypeError('the task has no writeFile');
+  return spec.action.writeFile;
+}

@@ -1,0 +1,191 @@
+import type { FreezeResult } from '../../api/schema/freeze.ts';
+import type { Hold } from '../../guest/freeze-hold.ts';
+import type { FreezeHolder } from '../../guest/freeze-holder.ts';
+import { isHeld, isThawOwed } from '../../guest/freeze-step.ts';
+import { worthOf } from '../../guest/freeze-worth.ts';
+import type { Sent } from '../../guest/journal.ts';
+import { keyOf } from '../../kube/objects.ts';
+import { unlessAborted } from '../../libvirt/abort.ts';
+import {
+  guestFsfreezeFreeze,
+  guestFsfreezeFreezeList,
+  guestFsfreezeStatus,
+  guestFsfreezeThaw,
+} from '../../qga/commands.ts';
+import { timestamp } from '../../seams/clock.ts';
+import type { Action, ActionRun, Ending } from './action.ts';
+import { afterHooksOf, failureOf, hookRuns, runHooks } from './freeze-hooks.ts';
+import { LetGo, lettingGo } from './freeze-letting-go.ts';
+import {
+  armGuard,
+  disarmGuard,
+  expectStaying,
+  type Freeze,
+  freezeOf,
+  NotPrepared,
+  prepareFreeze,
+} from './freeze-preparation.ts';
+import { endedBefore, hasLeftFrozen, isHere, sentAsMoved, takenOverHold } from './freeze-taken-over.ts';
+
+/** Holds a guest's filesystems frozen, and always thaws them. */
+export const freezeAction: Action = {
+  commands(task) {
+    const freeze = freezeOf(task).mountpoints ? guestFsfreezeFreezeList : guestFsfreezeFreeze;
+    return [guestFsfreezeStatus.name, freeze.name, guestFsfreezeThaw.name];
+  },
+  exclusive: true,
+  evenFrozen: () => true,
+  async run(run) {
+    const uid = run.task.metadata.uid as string;
+    const kept = run.freezes.find(uid);
+    if (kept) return await seeThrough(run, kept, lettingGo(run));
+    const { sentBefore } = run;
+    // An earlier life of this process, or its keeper while no API server was there, has come to the end of it.
+    const ended = endedBefore(run);
+    if (ended) return await finish(run, ended);
+    return hasLeftFrozen(sentBefore) ? await letGoAnew(run, sentBefore) : await freezeAnew(run, uid, lettingGo(run));
+  },
+  async takeOver(run) {
+    const uid = run.task.metadata.uid as string;
+    const { sentBefore } = run;
+    const kept = run.freezes.find(uid);
+    if (kept) return await seeThrough(run, kept, lettingGo(run));
+    const ended = endedBefore(run);
+    if (ended) return await finish(run, ended);
+    if (!sentBefore) throw new TypeError('what is taken over was sent before');
+    return await letGoAnew(run, sentBefore);
+  },
+  async abandon(uid, abandoned) {
+    const { guest, sent, freezes, clock, stopped } = abandoned;
+    const kept = freezes.find(uid);
+    kept?.end({ by: 'Deletion' });
+    const hold = kept ? await unlessAborted(kept.done, stopped) : (sent.note as Hold | undefined);
+    if (hold) await runHooks(afterHooksOf(hold), { guest, uid, sentBefore: sent, clock, stopped });
+    else await disarmGuard(uid, abandoned);
+  },
+  delivered({ metadata, spec }, guest) {
+    guest.finishedRuns.push(metadata.uid as string, ...hookRuns(metadata.uid as string, spec.action.freeze?.hooks));
+  },
+};
+
+/** Thaws what somebody else, or this host before the guest went elsewhere, may have frozen. */
+async function letGoAnew(run: ActionRun, sentBefore: Sent): Promise<Ending> {
+  const uid = run.task.metadata.uid as string;
+  const holder = run.freezes.takeOver(run.guest, uid, sentBefore, takenOverHold(run, sentBefore));
+  return await seeThrough(run, holder, lettingGo(run));
+}
+
+async function freezeAnew(run: ActionRun, uid: string, letGo: AbortSignal): Promise<Ending> {
+  const freeze = freezeOf(run.task);
+  const signal = AbortSignal.any([run.stopped, letGo]);
+  const result: FreezeResult = {};
+  try {
+    await prepareFreeze(run, freeze, result, signal);
+    const freezeAt = freeze.barrier ? await instantOf(run, result, signal) : 0;
+    const left = () => Math.max(0, freezeAt - run.clock.now());
+    if (freeze.barrier) {
+      result.guard = await armGuard(run, freeze, left(), signal);
+      await expectStaying(run, signal);
+    }
+    signal.throwIfAborted();
+    const inMs = left();
+    const holder = run.freezes.begin(run.guest, uid, plannedHold(run, freeze, result, inMs), inMs);
+    return await seeThrough(run, holder, letGo);
+  } catch (error) {
+    if (run.stopped.aborted) throw run.stopped.reason;
+    if (error instanceof NotPrepared) {
+      return await finishUnfrozen(run, { ...result, endedBy: 'FreezeFailed' }, error.reason, error.message);
+    }
+    if (!(error instanceof LetGo)) throw error;
+    const evidence: FreezeResult = { ...result, verdict: 'Skipped', endedBy: error.ending.by };
+    return await finishUnfrozen(run, evidence, 'Released', 'let go before it was frozen: nothing was frozen');
+  }
+}
+
+/** Waits at the barrier; when the freeze is to be sent, in milliseconds since the epoch. */
+async function instantOf(run: ActionRun, result: FreezeResult, signal: AbortSignal): Promise<number> {
+  const instant = Promise.withResolvers<string>();
+  const look = ({ spec }: ActionRun['task']) => {
+    if (spec.freezeAt !== undefined) instant.resolve(spec.freezeAt);
+  };
+  run.onUpdate(look);
+  look(run.latest());
+  const message = 'ready to be frozen: waits for spec.freezeAt';
+  run.show({ phase: 'Running', reason: 'Prepared', message, freeze: result });
+  return Date.parse(await unlessAborted(instant.promise, signal));
+}
+
+function plannedHold({ task, clock }: ActionRun, freeze: Freeze, result: FreezeResult, inMs: number): Hold {
+  const { mountpoints, maxFrozenSeconds, hooks } = freeze;
+  const maxFrozenMs = maxFrozenSeconds * 1000;
+  const deadline = clock.now() + inMs + maxFrozenMs;
+  const until = timestamp(Math.ceil(deadline / 1000) * 1000);
+  return {
+    task: keyOf(task),
+    ...(mountpoints && { mountpoints }),
+    ...(hooks?.after && { after: hooks.after }),
+    maxFrozenMs,
+    deadline,
+    stage: 'planned',
+    result: { ...result, until },
+  };
+}
+
+/** Waits for the end of a hold, and lets go of it when asked to. */
+async function seeThrough(run: ActionRun, holder: FreezeHolder, letGo: AbortSignal): Promise<Ending> {
+  const release = () => holder.end((letGo.reason as LetGo).ending);
+  if (letGo.aborted) release();
+  else letGo.addEventListener('abort', release, { once: true });
+  holder.onChange((hold) => show(run, hold));
+  show(run, holder.hold);
+  // The keeper goes on with it when this process is asked to end.
+  const hold = await unlessAborted(holder.done, run.stopped);
+  // It left, and came back before this was through with it.
+  if (hold.result.thawOwed && isHere(run)) return await letGoAnew(run, { ...sentAsMoved(run), note: hold });
+  if (hold.result.thawOwed) run.show({ phase: 'Running', ...owed, freeze: hold.result });
+  return await finish(run, hold);
+}
+
+function show(run: ActionRun, hold: Hold): void {
+  const freeze: FreezeResult = hold.result;
+  if (isThawOwed(hold)) {
+    const phase = isHeld(hold) ? 'Held' : 'Running';
+    run.show({ phase, ...owed, freeze: { ...freeze, thawOwed: true } });
+  } else if (isHeld(hold) && !hold.ending) {
+    run.show({ phase: 'Held', reason: 'Frozen', message: `thawed at ${freeze.until} at the latest`, freeze });
+  }
+}
+
+const owed = {
+  reason: 'ThawOwed',
+  message: 'nobody knows whether the guest is frozen: it is thawed as soon as it can be reached',
+};
+
+async function finish(run: ActionRun, hold: Hold): Promise<Ending> {
+  const { succeeded, reason, message, result } = worthOf(hold);
+  return await withAfterHooks(run, hold.after ?? [], {
+    phase: succeeded ? 'Succeeded' : 'Failed',
+    reason,
+    message,
+    freeze: result,
+  });
+}
+
+async function finishUnfrozen(run: ActionRun, freeze: FreezeResult, reason: string, message: string): Promise<Ending> {
+  if (freeze.guard === 'Armed') await disarmGuard(run.task.metadata.uid as string, run);
+  const after = freeze.hooks ? (freezeOf(run.task).hooks?.after ?? []) : [];
+  return await withAfterHooks(run, after, { phase: 'Failed', reason, message, freeze });
+}
+
+/** What the hooks before it did to the guest is undone whatever became of the freeze. */
+async function withAfterHooks(run: ActionRun, after: Hold['after'] & object, ending: Ending): Promise<Ending> {
+  if (after.length === 0) return ending;
+  const { guest, sentBefore, clock, stopped, task } = run;
+  const toRun = afterHooksOf({ after });
+  const setting = { guest, uid: task.metadata.uid as string, sentBefore, clock, stopped };
+  const results = await runHooks(toRun, setting);
+  const freeze: FreezeResult = { ...ending.freeze, hooks: [...(ending.freeze?.hooks ?? []), ...results] };
+  const failed = failureOf(toRun, results);
+  if (!failed || ending.phase !== 'Succeeded') return { ...ending, freeze };
+  return { phase: 'Failed', reason: 'HookFailed', message: `hook ${failed.name}: ${failed.message}`, freeze };
+}

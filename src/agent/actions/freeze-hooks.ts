@@ -1,0 +1,105 @@
+import type { FreezeAction, FreezeHook, FreezeResult } from '../../api/schema/freeze.ts';
+import { launchOf } from '../../guest/exec-launch.ts';
+import { runExec } from '../../guest/exec-run.ts';
+import { failureReason } from '../../guest/failure-reason.ts';
+import type { Hold } from '../../guest/freeze-hold.ts';
+import type { Sent } from '../../guest/journal.ts';
+import type { Clock } from '../../seams/clock.ts';
+import { outcomeOfEnd } from '../exec-outcome.ts';
+import type { LiveGuest } from '../live-guest.ts';
+import type { Ending } from './action.ts';
+
+export type HookResult = NonNullable<FreezeResult['hooks']>[number];
+
+export interface HookSetting {
+  guest: LiveGuest;
+  /** The task's. */
+  uid: string;
+  sentBefore: Sent | undefined;
+  clock: Clock;
+  /** This process ends: rejects with its reason, and the next one finds the hook again. */
+  stopped: AbortSignal;
+  /** Nobody wants it any more: the hook is ended in the guest. */
+  withdrawn?: AbortSignal | undefined;
+}
+
+export interface HooksToRun {
+  when: HookResult['when'];
+  hooks: readonly FreezeHook[];
+}
+
+class HookTimeout extends Error {
+  override readonly name = 'HookTimeout';
+}
+
+/** As the API server fills it in. */
+const defaultTimeoutSeconds = 30;
+/** In characters. */
+const longestOutput = 1024;
+
+/** What is to be run in the guest once it is thawed. */
+export function afterHooksOf({ after = [] }: Pick<Hold, 'after'>): HooksToRun {
+  return { when: 'after', hooks: after };
+}
+
+/**
+ * Runs hooks one after the other, each at most once through any number of lives of this process, until one fails that
+ * must not; those after a thaw are all run. A hook that is not over in time, or withdrawn, is ended in the guest. Rejects
+ * with the reason of the signal that aborted.
+ */
+export async function runHooks({ when, hooks }: HooksToRun, setting: HookSetting): Promise<HookResult[]> {
+  const results: HookResult[] = [];
+  for (const [index, hook] of hooks.entries()) {
+    const result = await runHook(hook, `${setting.uid}-${when}-${index}`, setting);
+    results.push({ ...result, name: hook.name, when });
+    if (when === 'before' && hook.failurePolicy !== 'Ignore' && result.reason !== undefined) break;
+  }
+  return results;
+}
+
+/** The first hook that failed and must not, if any. */
+export function failureOf({ hooks }: HooksToRun, results: readonly HookResult[]): HookResult | undefined {
+  return results.find(({ reason }, index) => reason !== undefined && hooks[index]?.failurePolicy !== 'Ignore');
+}
+
+/** The names under which a task's hooks left their output in the guest. */
+export function hookRuns(uid: string, hooks: FreezeAction['hooks'] = {}): string[] {
+  const names = (when: HookResult['when']) => (hooks[when] ?? []).map((_, index) => `${uid}-${when}-${index}`);
+  return [...names('before'), ...names('after')];
+}
+
+async function runHook(
+  { command, timeoutSeconds = defaultTimeoutSeconds }: FreezeHook,
+  id: string,
+  { guest, sentBefore, clock, stopped, withdrawn }: HookSetting,
+): Promise<Omit<HookResult, 'name' | 'when'>> {
+  const startedAt = clock.monotonic();
+  const late = new AbortController();
+  const cancel = clock.after(timeoutSeconds * 1000, () => late.abort(new HookTimeout()));
+  const unwanted = withdrawn ? AbortSignal.any([withdrawn, late.signal]) : late.signal;
+  const run = { id, launch: launchOf({ command }, undefined), sentBefore, bootId: guest.bootId };
+  try {
+    const end = await runExec(guest.agent, run, clock, { stopped, withdrawn: unwanted });
+    withdrawn?.throwIfAborted();
+    const seconds = Math.round(clock.monotonic() - startedAt) / 1000;
+    if (end.kind === 'otherBoot') {
+      return { reason: 'GuestRebooted', message: 'the guest was started anew: the hook was not', seconds };
+    }
+    if (end.kind === 'notStarted') return { reason: failureReason(end.error), message: end.error.message, seconds };
+    const result = end.kind === 'withdrawn' ? {} : resultOf(outcomeOfEnd(end, { program: command[0] ?? '' }));
+    if (!late.signal.aborted) return { ...result, seconds };
+    const message = `not over after ${timeoutSeconds} seconds: it was ended`;
+    return { ...result, reason: 'HookTimedOut', message, seconds };
+  } finally {
+    cancel();
+  }
+}
+
+function resultOf({ phase, reason, message = '', exec = {} }: Ending): Omit<HookResult, 'name' | 'when'> {
+  const output = `${exec.stdout ?? ''}${exec.stderr ?? ''}`.slice(-longestOutput);
+  return {
+    ...(exec.exitCode !== undefined && { exitCode: exec.exitCode }),
+    ...(phase !== 'Succeeded' && { reason, message }),
+    ...(output && { output }),
+  };
+}

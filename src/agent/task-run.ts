@@ -1,0 +1,223 @@
+import type { GuestTask } from '../api/resources.ts';
+import type { Journal, Sent } from '../guest/journal.ts';
+import type { Cluster } from '../kube/cluster.ts';
+import { keyOf } from '../kube/objects.ts';
+import type { Logger } from '../observability/log.ts';
+import { SealBrokenError, SealedToAnotherKeyError } from '../sealing/errors.ts';
+import { decodePayload, type SealedPayload } from '../sealing/payload.ts';
+import { type OpeningKey, open } from '../sealing/seal.ts';
+import { type Clock, timestamp } from '../seams/clock.ts';
+import {
+  type Action,
+  type ActionRun,
+  DeadlineReached,
+  type Ending,
+  lostInTakeOver,
+  TaskDeleted,
+  TaskMoved,
+} from './actions/action.ts';
+import type { FreezeKeeper } from './freeze-keeper.ts';
+import type { LiveGuest } from './live-guest.ts';
+import { OutputKeeper } from './output-keeper.ts';
+import { movesOf, type TaskOutcome } from './task-decision.ts';
+import { deliver } from './task-delivery.ts';
+import { TaskReport } from './task-report.ts';
+
+export interface TaskRunOptions {
+  /** Claimed. */
+  task: GuestTask;
+  /** The action's name in `spec.action`. */
+  actionName: string;
+  action: Action;
+  guest: LiveGuest;
+  sentBefore: Sent | undefined;
+  openingKey: OpeningKey | undefined;
+  freezes: FreezeKeeper;
+  cluster: Cluster;
+  journal: Journal<TaskOutcome>;
+  clock: Clock;
+  logger: Logger;
+  /** This process ends. */
+  stopped: AbortSignal;
+  /** Its task was deleted, and what it had begun in the guest has been ended; `how`: a sentence. */
+  onDeletedEnded?(guestUid: string, how: string): void;
+  onEnded?(outcome: TaskOutcome, actionName: string, seconds: number): void;
+}
+
+/**
+ * Carries one claimed task from its intent to its delivered end.
+ *
+ * INVARIANTS: the guest is touched only after the intent is on the disk; an outcome is on the disk before it is written
+ * to the API server.
+ */
+export class TaskRun {
+  readonly #options: TaskRunOptions;
+  readonly #withdraw = new AbortController();
+  readonly #elsewhere = new AbortController();
+  readonly #listeners: ((task: GuestTask) => void)[] = [];
+  #task: GuestTask;
+
+  constructor(options: TaskRunOptions) {
+    this.#options = options;
+    this.#task = options.task;
+  }
+
+  /** Somebody changed the task: its spec may ask for something else now. */
+  update(task: GuestTask): void {
+    this.#task = task;
+    for (const listener of this.#listeners) listener(task);
+  }
+
+  /** The task's object is gone: nobody waits for it any more. */
+  deleted(): void {
+    this.#withdraw.abort(new TaskDeleted());
+  }
+
+  /** The task followed its guest to another host: it is left as it is. */
+  moved(): void {
+    this.#elsewhere.abort(new TaskMoved());
+  }
+
+  /**
+   * Resolves when the outcome is delivered; `putBack` when nothing was sent and it is to be tried again; `left` when the
+   * guest left this host in its midst, which is no outcome: the host that runs it now may find one.
+   */
+  async carryOut(): Promise<'delivered' | 'putBack' | 'left'> {
+    const { task, actionName, action, guest, sentBefore, cluster, journal, clock, logger, stopped, onEnded } =
+      this.#options;
+    const { absences } = guest.departure;
+    const uid = task.metadata.uid as string;
+    const startedAt = clock.monotonic();
+    const report = new TaskReport(task, { cluster, clock, logger, signal: stopped });
+    let ending: Ending | undefined;
+    try {
+      ending = await this.#act(uid, report);
+    } catch (error) {
+      await report.close();
+      throw error;
+    }
+    const shown = await report.close();
+    if (!ending) return 'putBack';
+    if (!isKnown(ending) && (await this.#hasLeft(ending, absences))) return 'left';
+    this.#tellIfDeleted(ending);
+    const { startTime } = task.status ?? {};
+    const outcome = { ...ending, ...(startTime && { startTime }), completionTime: timestamp(clock.now()) };
+    onEnded?.(outcome, actionName, (clock.monotonic() - startedAt) / 1000);
+    try {
+      await journal.record(uid, { state: 'ended', outcome });
+    } catch (error) {
+      // The API server is the better place for it than nowhere.
+      logger.error({ err: error, task: uid }, 'the journal could not be written: delivering the outcome without it');
+    }
+    await deliver(shown, outcome, { cluster, journalId: journal.id, clock, logger, signal: stopped });
+    // Where several had a hand in it, its claim in the guest stays: what one of them sends late must find it.
+    if (movesOf(task) === 0 && !sentBefore?.takenOver) action.delivered?.(task, guest);
+    return 'delivered';
+  }
+
+  /** Whether what the action met with is that the guest is no longer here, and may go on elsewhere. */
+  async #hasLeft({ freeze }: Ending, absencesBefore: number): Promise<boolean> {
+    const { guest, clock, stopped } = this.#options;
+    const { departure, agent } = guest;
+    const askedAt = clock.monotonic();
+    // An earlier life of this process may have been the one that met with it.
+    if (departure.absences > absencesBefore || freeze?.thawOwed) departure.see(await agent.domain(stopped), askedAt);
+    return departure.awaitedMs(clock.monotonic()) > 0;
+  }
+
+  async #act(uid: string, report: TaskReport): Promise<Ending | undefined> {
+    const { task, action, actionName, guest, sentBefore, freezes, cluster, journal, clock, logger } = this.#options;
+    const stopped = AbortSignal.any([this.#options.stopped, this.#elsewhere.signal]);
+    const takenOver = sentBefore?.takenOver !== undefined;
+    const secret = await openSealed(task, this.#options.openingKey, takenOver);
+    if (secret === 'broken') return takenOver ? lostInTakeOver({ task, sentBefore }) : sealBroken;
+    const { bootId } = task.status?.claim ?? {};
+    let sent: Sent = {
+      guest: guest.agent.uuid,
+      action: actionName,
+      ...(bootId !== undefined && { bootId }),
+      ...sentBefore,
+      task: keyOf(task),
+    };
+    // What is there already may be newer: a freeze is kept beside its task.
+    if (!journal.get(uid)) await journal.record(uid, { state: 'sending', ...sent });
+    const cancelDeadline = this.#armDeadline();
+    const act = takenOver ? (action.takeOver ?? takeOverNothing) : action.run;
+    try {
+      return await act({
+        task,
+        latest: () => this.#task,
+        onUpdate: (listener) => void this.#listeners.push(listener),
+        guest,
+        sentBefore,
+        secret,
+        note: async (note) => {
+          sent = { ...sent, note };
+          await journal.record(uid, { state: 'sending', ...sent });
+        },
+        show: (progress) => report.show(progress),
+        output: new OutputKeeper(task, { cluster, clock, signal: stopped }),
+        stopped,
+        freezes,
+        withdrawn: this.#withdraw.signal,
+        clock,
+        logger,
+      });
+    } finally {
+      cancelDeadline();
+    }
+  }
+
+  /** Nobody reads the status of a task that is gone. */
+  #tellIfDeleted({ phase, message }: Ending): void {
+    const { task, guest, onDeletedEnded } = this.#options;
+    if (!(this.#withdraw.signal.reason instanceof TaskDeleted) || phase === 'Skipped' || !message) return;
+    onDeletedEnded?.(guest.agent.uuid, `task ${keyOf(task)}: ${message}`);
+  }
+
+  #armDeadline(): () => void {
+    const { task, clock } = this.#options;
+    const { deadline } = task.spec;
+    if (deadline === undefined) return () => {};
+    const reached = () => this.#withdraw.abort(new DeadlineReached());
+    const leftMs = Date.parse(deadline) - clock.now();
+    if (leftMs > 0) return clock.after(leftMs, reached);
+    reached();
+    return () => {};
+  }
+}
+
+/** A result in hand is an outcome, wherever the guest may be by now. */
+function isKnown({ phase, exec }: Ending): boolean {
+  return phase === 'Succeeded' || exec !== undefined;
+}
+
+async function takeOverNothing(run: ActionRun): Promise<Ending> {
+  return lostInTakeOver(run);
+}
+
+const sealBroken: Ending = {
+  phase: 'Failed',
+  reason: 'SealBroken',
+  message:
+    'what the task takes from Secrets was changed, or sealed for another task: nothing was sent; make the task anew',
+};
+
+/** `endsOnly`: what is taken over is only to be ended where it can't be opened. */
+async function openSealed(
+  task: GuestTask,
+  key: OpeningKey | undefined,
+  endsOnly: boolean,
+): Promise<SealedPayload | 'broken' | undefined> {
+  const { sealed, guestUID = '', action } = task.spec;
+  if (!sealed || !key) return undefined;
+  const { namespace = '', name } = task.metadata;
+  const context = { namespace, taskName: name, guestUID, action: Object.keys(action)[0] ?? '' };
+  try {
+    return decodePayload(await open(key, sealed, context));
+  } catch (error) {
+    if (error instanceof SealBrokenError) return 'broken';
+    if (error instanceof SealedToAnotherKeyError && endsOnly) return undefined;
+    throw error;
+  }
+}

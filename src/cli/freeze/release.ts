@@ -1,0 +1,47 @@
+import { fsFreezeWindows } from '../../api/resources.ts';
+import type { Cluster } from '../../kube/cluster.ts';
+import { isConflict, isInvalid, isNotFound, isPassing } from '../../kube/errors.ts';
+import type { ObjectRef } from '../../kube/objects.ts';
+import type { Clock } from '../../seams/clock.ts';
+import { isEnding } from './outcome.ts';
+
+/** What came of a release. */
+export type Release =
+  /** Nobody had let the guests go before. */
+  | { state: 'released' }
+  /** They were let go before: by their deadline, by somebody else's release, or otherwise. */
+  | { state: 'tooLate'; message: string }
+  | { state: 'gone' }
+  | { state: 'failed'; message: string };
+
+const retryMs = 500;
+
+/**
+ * Lets a window's guests go, trying until the signal aborts. Never throws. The release counts only where the window was
+ * just seen to hold them: who asks because a copy is done must learn that somebody else was faster.
+ */
+export async function releaseWindow(
+  cluster: Pick<Cluster, 'get' | 'mergePatch'>,
+  ref: ObjectRef,
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<Release> {
+  for (;;) {
+    try {
+      const { metadata, spec, status } = await cluster.get(fsFreezeWindows, ref, { signal });
+      if (spec.release) return { state: 'tooLate', message: 'somebody else released it' };
+      if (isEnding({ status })) return { state: 'tooLate', message: `it has ended: ${status?.endedBy ?? 'Failure'}` };
+      const { resourceVersion } = metadata;
+      const patch = { metadata: { resourceVersion }, spec: { release: true } };
+      await cluster.mergePatch(fsFreezeWindows, ref, patch, { signal });
+      return { state: 'released' };
+    } catch (error) {
+      if (isNotFound(error)) return { state: 'gone' };
+      const message = error instanceof Error ? error.message : String(error);
+      if (isInvalid(error)) return { state: 'tooLate', message };
+      if (isConflict(error)) continue;
+      if (signal.aborted || !isPassing(error)) return { state: 'failed', message };
+    }
+    await clock.sleep(retryMs, signal).catch(() => {});
+  }
+}

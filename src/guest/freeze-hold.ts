@@ -1,0 +1,251 @@
+import type { FreezeHook, FreezeResult } from '../api/schema/freeze.ts';
+import type { AgentError } from '../qga/errors.ts';
+import { microTimestamp } from '../seams/clock.ts';
+import { failureReason } from './failure-reason.ts';
+
+export type FreezeEnd = NonNullable<FreezeResult['endedBy']>;
+
+/** Why a hold ends: who ends it, and for one that nobody asked to end, the reason. */
+export interface HoldEnding {
+  by: FreezeEnd;
+  reason?: string;
+  message?: string;
+}
+
+/**
+ * One guest's freeze, from before it is sent until nothing of it is left. All of it is kept in the node's journal: the
+ * next life of the process goes on from here. Times are milliseconds since the epoch.
+ */
+export interface Hold {
+  /** The task's `namespace/name`: told to those who wait for the guest. */
+  task: string;
+  /** All filesystems where it is missing. */
+  mountpoints?: readonly string[] | undefined;
+  maxFrozenMs: number;
+  /** Thawed at the latest then. On the disk before the freeze is sent. */
+  deadline: number;
+  /** Run in the guest afterwards, though the task be gone. */
+  after?: readonly FreezeHook[] | undefined;
+  /**
+   * `planned`: not sent. `sent`: on its way. `unsure`: sent and not answered; the guest may be frozen, now or later (C25,
+   * C39). `refused`: the agent said no. `held`: the agent said that it is frozen. `thawed`: nothing of it is frozen, as
+   * far as is known; what is left to do is to make sure of that and to disarm the guard. `over`: nothing is left of it.
+   */
+  stage: 'planned' | 'sent' | 'unsure' | 'refused' | 'held' | 'thawed' | 'over';
+  /** Whatever of the freeze is under way may arrive after an answer to a later call: the connection broke meanwhile. */
+  mayArriveLate?: boolean;
+  /** A status of after the thaw must say so: a freeze whose answer was lost may be carried out after it. */
+  needsProof?: boolean;
+  ending?: HoldEnding;
+  /** Why nothing that was copied meanwhile is consistent. The first cause counts. */
+  lost?: string;
+  /** A thaw may have been carried out whose count was lost. */
+  thawUnanswered?: boolean;
+  /** A thaw was tried and failed: one is owed. */
+  thawFailed?: boolean;
+  /** The agent said no to the last thaw, as Windows' does of what has thawed by itself (C27): its status tells. */
+  thawRefused?: boolean;
+  guardDisarmed?: boolean;
+  /** The evidence so far. */
+  result: FreezeResult;
+}
+
+/** What becomes known of a hold. `at`: milliseconds since the epoch. */
+export type HoldNews =
+  | { kind: 'sent'; at: number }
+  | { kind: 'frozen'; count: number; at: number }
+  | { kind: 'freezeFailed'; error: AgentError }
+  /** A thaw is sent: from now on the guest may be thawed. */
+  | { kind: 'thawSent'; at: number }
+  | { kind: 'thawed'; count: number; at: number }
+  | { kind: 'thawFailed'; error: AgentError }
+  | { kind: 'status'; frozen: boolean }
+  | { kind: 'statusUnknown' }
+  | { kind: 'end'; ending: HoldEnding }
+  /** The guest was shut off or cut off: nothing of it is frozen any more. */
+  | { kind: 'stopped' }
+  /** The guest was moved to another host or saved to disk as it was: frozen. */
+  | { kind: 'left'; how: string }
+  | { kind: 'suspended' }
+  /** The agent's broken channel was plugged in anew: the agent, as it ended, thawed what it had frozen (C35). */
+  | { kind: 'replugged' }
+  | { kind: 'disarmed'; guardFired: boolean; bootId: string | undefined }
+  | { kind: 'guardUnreachable' }
+  /** The process that held it has died, and this is the next. */
+  | { kind: 'restarted'; at: number };
+
+/** The hold after some news. Pure. */
+export function foldHold(hold: Hold, news: HoldNews): Hold {
+  if (hold.stage === 'over') return hold;
+  const { result } = hold;
+  switch (news.kind) {
+    case 'sent':
+      return { ...hold, stage: 'sent', result: { ...result, requestedAt: micro(news.at) } };
+    case 'frozen':
+      return afterFreeze(hold, news.count, news.at);
+    case 'freezeFailed':
+      return afterFailedFreeze(hold, news.error);
+    case 'thawSent':
+      if (result.thawRequestedAt !== undefined) return hold;
+      return { ...hold, result: { ...result, thawRequestedAt: micro(news.at) } };
+    case 'thawed': {
+      const filesystems = { ...result.filesystems, thawed: news.count };
+      const thawed = {
+        ...hold,
+        stage: 'thawed' as const,
+        result: { ...result, filesystems, thawedAt: micro(news.at) },
+      };
+      return overIfDone(hold.stage === 'held' ? judged(thawed, news.count) : thawed);
+    }
+    case 'thawFailed':
+      return {
+        ...hold,
+        thawFailed: true,
+        thawRefused: news.error.outcome === 'Refused',
+        thawUnanswered: hold.thawUnanswered || news.error.outcome === 'Unknown',
+      };
+    case 'status':
+      return afterLook(hold, news.frozen);
+    case 'statusUnknown':
+      // Refused, and nobody knows whether by a frozen guest: in any case nothing of ours is frozen.
+      return hold.stage === 'refused' ? unfrozen(hold) : hold;
+    case 'end':
+      if (hold.ending) return hold;
+      return hold.stage === 'planned' ? unfrozen({ ...hold, ending: news.ending }) : { ...hold, ending: news.ending };
+    case 'stopped':
+      return afterStop(hold);
+    case 'left': {
+      if (hold.stage === 'planned' || (hold.stage === 'thawed' && !hold.needsProof)) return hold;
+      const ended = endedBy(hold, 'Migration', news.how);
+      return { ...ended, stage: 'over', result: { ...result, thawOwed: true } };
+    }
+    case 'suspended':
+      return hold.stage === 'held' ? endedBy(hold, 'Somebody', 'the guest was suspended while it was frozen') : hold;
+    case 'replugged': {
+      if (hold.stage !== 'held') return hold;
+      const lost = hold.lost ?? 'the agent’s broken channel was plugged in anew, which thawed the guest';
+      return { ...hold, ending: { by: 'ChannelRepair' }, lost };
+    }
+    case 'disarmed':
+      return overIfDone(afterDisarming(hold, news));
+    case 'guardUnreachable':
+      return overIfDone({ ...hold, guardDisarmed: true });
+    case 'restarted':
+      return afterRestart(hold, news.at);
+  }
+}
+
+function afterFreeze(hold: Hold, count: number, at: number): Hold {
+  const result = { ...hold.result, filesystems: { ...hold.result.filesystems, frozen: count } };
+  const failed = (reason: string, message: string): HoldEnding => ({ by: 'FreezeFailed', reason, message });
+  if (count === 0) {
+    const ending = failed('NothingFrozen', 'the guest’s agent found no filesystem that it can freeze');
+    return { ...hold, stage: 'unsure', result, ending };
+  }
+  const held: Hold = { ...hold, stage: 'held', result: { ...result, frozenAt: micro(at) } };
+  const { expected = 0 } = result.filesystems;
+  if (!hold.mountpoints || count >= expected) return held;
+  const message = `of the mountpoints asked for, on ${expected} filesystems, only ${count} could be frozen`;
+  return { ...held, ending: failed('PartlyFrozen', message), lost: message };
+}
+
+function afterFailedFreeze(hold: Hold, error: AgentError): Hold {
+  const { code, outcome, message } = error;
+  const ending = (reason: string): HoldEnding => ({ by: hold.ending?.by ?? 'FreezeFailed', reason, message });
+  switch (outcome) {
+    case 'NotSent':
+      return unfrozen({ ...hold, ending: ending(failureReason(error)) });
+    case 'Refused':
+      return { ...hold, stage: 'refused', ending: ending('FreezeRefused') };
+    case 'Unknown': {
+      const unsure = { ...hold, stage: 'unsure' as const, needsProof: true, ending: ending('FreezeUnanswered') };
+      return code === 'ConnectionLost' ? { ...unsure, mayArriveLate: true } : unsure;
+    }
+  }
+}
+
+function afterLook(hold: Hold, frozen: boolean): Hold {
+  switch (hold.stage) {
+    case 'held':
+      if (hold.thawRefused) return frozen ? { ...hold, thawRefused: false } : thawedByItself(hold);
+      if (frozen || hold.ending) return hold;
+      return endedBy(hold, 'Somebody', 'the guest was thawed by somebody else before its time');
+    case 'refused': {
+      if (!frozen) return unfrozen(hold);
+      const message = 'the guest is frozen already, by somebody else: it is left as it is';
+      return unfrozen({ ...hold, ending: { by: 'FreezeFailed', reason: 'AlreadyFrozen', message } });
+    }
+    case 'thawed':
+      if (!hold.needsProof) return hold;
+      return frozen ? { ...hold, stage: 'unsure' } : overIfDone({ ...hold, needsProof: false });
+    case 'unsure':
+      if (!hold.thawRefused) return hold;
+      return frozen ? { ...hold, thawRefused: false } : thawedByItself(hold);
+    case 'planned':
+    case 'sent':
+    case 'over':
+      return hold;
+  }
+}
+
+function thawedByItself(hold: Hold): Hold {
+  const why = 'the guest refused the thaw, as one does that has let go of the freeze by itself';
+  return overIfDone({ ...endedBy(hold, 'Somebody', why), stage: 'thawed', needsProof: false });
+}
+
+/** What the thaw's count says of the hold: fewer than were frozen means that somebody thawed before (C24, C38). */
+function judged(hold: Hold, count: number): Hold {
+  const { frozen } = hold.result.filesystems ?? {};
+  if (count === frozen || hold.lost !== undefined) return hold;
+  const why = hold.thawUnanswered
+    ? `the answer to a thaw was lost, and with it the proof: the next counted ${count} of ${frozen} filesystems`
+    : `${frozen} filesystems were frozen and ${count} were still so at the thaw: somebody had thawed them before`;
+  if (hold.thawUnanswered) return { ...hold, lost: why };
+  return endedBy({ ...hold, ending: { by: 'Somebody' } }, 'Somebody', why);
+}
+
+function endedBy(hold: Hold, by: FreezeEnd, why: string): Hold {
+  const wasHeld = hold.stage === 'held' || hold.stage === 'thawed';
+  const ending = hold.ending ?? { by, ...(!wasHeld && { reason: 'FreezeFailed', message: why }) };
+  return { ...hold, ending, ...(wasHeld && { lost: hold.lost ?? why }) };
+}
+
+function afterStop(hold: Hold): Hold {
+  if (hold.stage === 'planned') return hold;
+  if (hold.stage === 'thawed') return { ...hold, stage: 'over' };
+  return { ...endedBy(hold, 'GuestStopped', 'the guest was shut off while it was frozen'), stage: 'over' };
+}
+
+function afterDisarming(hold: Hold, { guardFired, bootId }: Extract<HoldNews, { kind: 'disarmed' }>): Hold {
+  const disarmed = { ...hold, guardDisarmed: true };
+  const before = hold.result.bootId;
+  if (hold.result.frozenAt === undefined) return disarmed;
+  if (before !== undefined && bootId !== undefined && before !== bootId) {
+    return { ...disarmed, ending: { by: 'Reboot' }, lost: 'the guest was started anew while it was frozen' };
+  }
+  if (!guardFired) return disarmed;
+  return { ...disarmed, ending: { by: 'Guard' }, lost: 'the guard in the guest thawed it: nothing else was in time' };
+}
+
+function afterRestart(hold: Hold, now: number): Hold {
+  if (hold.stage === 'planned' || hold.stage === 'sent' || hold.stage === 'unsure') {
+    const message = 'the host’s agent was started anew while a freeze was under way: it was thawed';
+    const ending = hold.ending ?? { by: 'AgentRestart' as const, reason: 'AgentRestart', message };
+    return { ...hold, stage: 'unsure', needsProof: true, mayArriveLate: true, ending };
+  }
+  if (hold.stage !== 'held' || hold.ending || now < hold.deadline) return hold;
+  const message = 'the host’s agent was away at the deadline: the guest was thawed when it came back';
+  return { ...hold, ending: { by: 'AgentRestart', reason: 'AgentRestart', message } };
+}
+
+/** Nothing of it was ever frozen. */
+function unfrozen(hold: Hold): Hold {
+  return overIfDone({ ...hold, stage: 'thawed' });
+}
+
+function overIfDone(hold: Hold): Hold {
+  if (hold.stage !== 'thawed' || hold.needsProof) return hold;
+  return hold.result.guard === 'Armed' && !hold.guardDisarmed ? hold : { ...hold, stage: 'over' };
+}
+
+const micro = microTimestamp;

@@ -1,0 +1,39 @@
+import type { FailureRule, GuestExecJobSpec, GuestResult } from '../api/schema/guest-exec-job.ts';
+
+export type FailureAction = FailureRule['action'];
+
+/** Ends before which nothing was started because the guest could not be reached. */
+const unavailable: ReadonlySet<string | undefined> = new Set(['Undeliverable', 'GuestGone']);
+/** Ends after which another attempt would come to the same. */
+const hopeless: ReadonlySet<string | undefined> = new Set([
+  'CommandNotFound',
+  'CommandBlocked',
+  'CommandUnsupported',
+  'NoAgentChannel',
+  'GuestReplaced',
+  'DeadlineExceeded',
+  ...unavailable,
+]);
+
+/**
+ * What to make of an attempt that did not succeed: the first rule of failurePolicy that matches it, else a retry where
+ * one may help and do no harm (C13).
+ */
+export function failureAction(
+  { failurePolicy, idempotent = false }: Pick<GuestExecJobSpec, 'failurePolicy' | 'idempotent'>,
+  result: GuestResult,
+): FailureAction {
+  const rule = failurePolicy?.rules.find((each) => matches(each, result));
+  const isSafe = result.phase !== 'Unknown' || idempotent;
+  if (rule) return rule.action === 'Retry' && !isSafe ? 'FailGuest' : rule.action;
+  return isSafe && !hopeless.has(result.reason) ? 'Retry' : 'FailGuest';
+}
+
+function matches({ onExitCodes, onSignals, onOutcomes = [] }: FailureRule, result: GuestResult): boolean {
+  const { phase, reason, exitCode, signal } = result;
+  if (onOutcomes.includes('Unknown') && phase === 'Unknown') return true;
+  if (onOutcomes.includes('AgentUnavailable') && unavailable.has(reason)) return true;
+  if (signal !== undefined) return onSignals?.includes(signal) ?? false;
+  if (exitCode === undefined || !onExitCodes) return false;
+  return onExitCodes.values.includes(exitCode) === (onExitCodes.operator === 'In');
+}

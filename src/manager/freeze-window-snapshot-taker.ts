@@ -1,0 +1,93 @@
+import { type FsFreezeWindow, ownerUidLabel, verdictLabel } from '../api/resources.ts';
+import type { FsFreezeWindowStatus } from '../api/schema/fs-freeze-window.ts';
+import type { Cluster } from '../kube/cluster.ts';
+import { ApiError, isAlreadyExists, isNotFound } from '../kube/errors.ts';
+import { type VolumeSnapshot, volumeSnapshots } from '../kube/volume-snapshots.ts';
+import { isGood } from './freeze-window-snapshot-worth.ts';
+import { type SnapshotState, snapshotState, snapshotsOf } from './freeze-window-snapshots.ts';
+
+/**
+ * Takes one window's VolumeSnapshots and looks how they fare. There is no informer for them: not every cluster serves the
+ * kind, and few windows take any.
+ */
+export class SnapshotTaker {
+  readonly #cluster: Cluster;
+  #served: boolean | undefined;
+  /** By name, why the API server refused it. */
+  readonly #refused = new Map<string, string>();
+
+  constructor(cluster: Cluster) {
+    this.#cluster = cluster;
+  }
+
+  /** Whether the cluster knows the kind, asked before anything is frozen for it. */
+  async areServed({ metadata, spec, status }: FsFreezeWindow, signal: AbortSignal): Promise<boolean> {
+    if (!spec.volumeSnapshots || status?.completionTime) return true;
+    if (this.#served !== undefined) return this.#served;
+    const { namespace, uid } = metadata;
+    try {
+      await this.#cluster.list(volumeSnapshots, { namespace, labelSelector: `${ownerUidLabel}=${uid}`, signal });
+      this.#served = true;
+    } catch (error) {
+      if (!isNotFound(error)) throw error;
+      this.#served = false;
+    }
+    return this.#served;
+  }
+
+  /** Undefined while the guests are not frozen for them. */
+  async statesOf(window: FsFreezeWindow, signal: AbortSignal): Promise<SnapshotState[] | undefined> {
+    const { spec, status } = window;
+    if (!spec.volumeSnapshots || !status?.frozenAt || status.endedBy) return undefined;
+    return await Promise.all(snapshotsOf(window).map(async (wanted) => this.#stateOf(wanted, signal)));
+  }
+
+  async take(wanted: readonly VolumeSnapshot[], signal: AbortSignal): Promise<void> {
+    await Promise.all(
+      wanted.map(async (snapshot) => {
+        try {
+          await this.#cluster.create(volumeSnapshots, snapshot, { signal });
+        } catch (error) {
+          if (isAlreadyExists(error)) return;
+          if (!isRefusal(error)) throw error;
+          this.#refused.set(snapshot.metadata.name, error.message);
+        }
+      }),
+    );
+  }
+
+  /** Says on each that was cut what it is worth: one that came too late, nothing. Resolves with the names of those on which it could not be said. */
+  async mark(window: FsFreezeWindow, status: FsFreezeWindowStatus, signal: AbortSignal): Promise<string[]> {
+    const { namespace } = window.metadata;
+    const unmarked: string[] = [];
+    for (const snapshot of status.volumeSnapshots ?? []) {
+      const { name, creationTime } = snapshot;
+      if (creationTime === undefined) continue;
+      const verdict = isGood(snapshot) ? status.verdict : 'ConsistencyLost';
+      const patch = { metadata: { labels: { [verdictLabel]: verdict } } };
+      try {
+        await this.#cluster.mergePatch(volumeSnapshots, { namespace, name }, patch, { signal });
+      } catch (error) {
+        if (!isRefusal(error)) throw error;
+        unmarked.push(name);
+      }
+    }
+    return unmarked;
+  }
+
+  async #stateOf(wanted: VolumeSnapshot, signal: AbortSignal): Promise<SnapshotState> {
+    const refused = this.#refused.get(wanted.metadata.name);
+    if (refused !== undefined) return { ...snapshotState(wanted, undefined), error: refused };
+    try {
+      return snapshotState(wanted, await this.#cluster.get(volumeSnapshots, wanted.metadata, { signal }));
+    } catch (error) {
+      if (!isNotFound(error)) throw error;
+      return snapshotState(wanted, undefined);
+    }
+  }
+}
+
+/** The API server said no, and would again. */
+function isRefusal(error: unknown): error is ApiError {
+  return error instanceof ApiError && error.code >= 400 && error.code < 500 && error.code !== 409 && error.code !== 429;
+}

@@ -1,0 +1,46 @@
+import { type FsFreezeWindow, ownerUidLabel, windowLabel } from '../api/resources.ts';
+import type { SnapshotResult } from '../api/schema/fs-freeze-window.ts';
+import type { VolumeSnapshot } from '../kube/volume-snapshots.ts';
+import { cut, labelValue } from './task-template.ts';
+
+/** How one of a window's VolumeSnapshots fares. */
+export type SnapshotState = SnapshotResult & { missing?: boolean };
+
+/**
+ * The VolumeSnapshots that a window takes. It labels them but doesn't own them: a backup must outlive the receipt that it
+ * was taken by.
+ */
+export function snapshotsOf({ metadata, spec }: FsFreezeWindow): VolumeSnapshot[] {
+  return (spec.volumeSnapshots ?? []).map(({ name, persistentVolumeClaimName, volumeSnapshotClassName }) => ({
+    apiVersion: 'snapshot.storage.k8s.io/v1',
+    kind: 'VolumeSnapshot',
+    metadata: {
+      name: name ?? snapshotName(metadata.name, persistentVolumeClaimName),
+      namespace: metadata.namespace as string,
+      labels: { [windowLabel]: labelValue(metadata.name), [ownerUidLabel]: metadata.uid as string },
+    },
+    spec: {
+      source: { persistentVolumeClaimName },
+      ...(volumeSnapshotClassName !== undefined && { volumeSnapshotClassName }),
+    },
+  }));
+}
+
+function snapshotName(window: string, claim: string): string {
+  return `${cut(window, 126)}-${cut(claim, 126)}`;
+}
+
+/** What the cluster shows of a snapshot that the window wants. */
+export function snapshotState(wanted: VolumeSnapshot, found: VolumeSnapshot | undefined): SnapshotState {
+  const state = { name: wanted.metadata.name, persistentVolumeClaimName: wanted.spec.source.persistentVolumeClaimName };
+  if (!found) return { ...state, missing: true };
+  if (found.metadata.labels?.[ownerUidLabel] !== wanted.metadata.labels?.[ownerUidLabel]) {
+    return { ...state, error: 'there is one of that name already, which is not of this window' };
+  }
+  const { creationTime, error } = found.status ?? {};
+  return {
+    ...state,
+    ...(creationTime && { creationTime }),
+    ...(!creationTime && error && { error: error.message ?? 'the storage gave no reason' }),
+  };
+}

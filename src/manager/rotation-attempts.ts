@@ -1,0 +1,101 @@
+import { type GuestTask, group, isOverPhase } from '../api/resources.ts';
+
+/** On a rotation's tasks: which value is sealed in it, and which version of the Secret it was taken from. */
+export const valueAnnotation = `${group}/password-id`;
+export const secretVersionAnnotation = `${group}/secret-version`;
+
+/** Where the attempts to set one value in one guest have led. */
+export type Prospect =
+  /** Another one, or the first. */
+  | { state: 'ready'; attempt: number }
+  /** Another one at this instant, in milliseconds since the epoch. */
+  | { state: 'retry'; at: number; attempt: number; failed: GuestTask }
+  /** None before a person steps in. */
+  | { state: 'parked'; failed: GuestTask };
+
+const firstBackoffMs = 10_000;
+const longestBackoffMs = 360_000;
+
+/** Ends that say nothing of the password: the guest never saw it. */
+const unreached: ReadonlySet<string | undefined> = new Set(['Undeliverable', 'GuestGone', 'GuestReplaced', 'Released']);
+/** Ends after which another attempt comes to the same until somebody changes the guest. */
+const hopeless: ReadonlySet<string | undefined> = new Set([
+  'UnknownUser',
+  'AccountLocked',
+  'AccountExpired',
+  'CommandBlocked',
+  'CommandUnsupported',
+  'NoAgentChannel',
+  'ActionUnknown',
+]);
+
+/** In the order in which they were made. */
+export function inOrder(tasks: readonly GuestTask[]): GuestTask[] {
+  return tasks.toSorted((a, b) => attemptOf(a) - attemptOf(b));
+}
+
+function attemptOf({ spec }: GuestTask): number {
+  return spec.attempt ?? 0;
+}
+
+/** The number of the one to come, `made` being in order. */
+export function nextAttempt(made: readonly GuestTask[]): number {
+  const last = made.at(-1);
+  return last ? attemptOf(last) + 1 : 0;
+}
+
+/** Milliseconds since the epoch; undefined while it isn't over. */
+export function endOf({ status }: GuestTask): number | undefined {
+  return isOverPhase(status?.phase) ? Date.parse(status?.completionTime ?? '') || 0 : undefined;
+}
+
+/** What comes next, by the tasks with this value, none of which is under way. */
+export function prospectOf(tasks: readonly GuestTask[], backoffLimit: number): Prospect {
+  const made = inOrder(tasks);
+  const last = made.at(-1);
+  const attempt = nextAttempt(made);
+  const failures = failuresOf(made);
+  if (!last || failures.length === 0) return { state: 'ready', attempt };
+  const counted = failures.filter(isCounted).length;
+  if (hopeless.has(last.status?.reason) || counted > backoffLimit) return { state: 'parked', failed: last };
+  const waitMs = Math.min(longestBackoffMs, firstBackoffMs * 2 ** (failedInARow(made) - 1));
+  return { state: 'retry', at: (endOf(last) ?? 0) + waitMs, attempt, failed: last };
+}
+
+/** The attempts to set it since one last succeeded, or since the last look at it, `made` being in order. */
+function failuresOf(made: readonly GuestTask[]): GuestTask[] {
+  return made.slice(made.findLastIndex(isNoFailure) + 1);
+}
+
+/** How many they were, with those that are no longer kept. */
+export function failedInARow(made: readonly GuestTask[]): number {
+  const before = made.findLast(isNoFailure);
+  return nextAttempt(made) - (before ? attemptOf(before) + 1 : 0);
+}
+
+/** The task that last told whether the account has the value, `made` being in order. */
+export function lastLook(made: readonly GuestTask[]): GuestTask | undefined {
+  return made.findLast(
+    ({ status }) => status?.password && (status.phase === 'Succeeded' || status.password.verified !== 'Unknown'),
+  );
+}
+
+/** Of the tasks with one value those that tell what comes next: of attempts that the guest never saw the last. */
+export function evidenceOf(tasks: readonly GuestTask[]): GuestTask[] {
+  const made = inOrder(tasks);
+  const known = [made.findLast(isNoFailure), lastLook(made), made.at(-1)];
+  return [...known.filter((task) => task !== undefined), ...failuresOf(made).filter(isCounted)];
+}
+
+function isNoFailure({ spec, status }: GuestTask): boolean {
+  return spec.action.setPassword === undefined || status?.phase === 'Succeeded';
+}
+
+function isCounted({ status }: GuestTask): boolean {
+  return !unreached.has(status?.reason);
+}
+
+/** Those that are about one value: what they say holds for it alone. */
+export function withValue(tasks: readonly GuestTask[], { id }: { id: string | undefined }): GuestTask[] {
+  return id === undefined ? [] : tasks.filter(({ metadata }) => metadata.annotations?.[valueAnnotation] === id);
+}

@@ -1,0 +1,219 @@
+import { type GuestTask, type PasswordRotation, passwordRotations } from '../api/resources.ts';
+import type { Cluster } from '../kube/cluster.ts';
+import type { Secret } from '../kube/core-resources.ts';
+import { ApiError, isConflict, isNotFound } from '../kube/errors.ts';
+import type { EventRecorder } from '../kube/event-recorder.ts';
+import { ObjectMemory } from '../kube/object-memory.ts';
+import type { ObjectKey } from '../kube/objects.ts';
+import type { SealedPayload } from '../sealing/payload.ts';
+import type { SealingKey } from '../sealing/sealing-key.ts';
+import type { Clock } from '../seams/clock.ts';
+import type { Random } from '../seams/random.ts';
+import type { Fleet } from './fleet.ts';
+import { OwnedTasks } from './owned-tasks.ts';
+import { PacedStatus } from './paced-status.ts';
+import type { PasswordCraft } from './password/craft.ts';
+import { PasswordUnhashableError, YescryptUnavailableError } from './password/errors.ts';
+import type { Step } from './rotation-course.ts';
+import { RotationHands, SecretConflictError } from './rotation-hands.ts';
+import { RotationNews, type RotationNewsOptions } from './rotation-news.ts';
+import type { Problem } from './rotation-observed.ts';
+import { planRotation, type RotationPlan } from './rotation-plan.ts';
+import { type AccountSecret, secretName } from './rotation-secret.ts';
+import { isTargeted } from './target.ts';
+import { WrittenSecrets } from './written-secrets.ts';
+
+export interface RotationControllerOptions {
+  cluster: Cluster;
+  rotations: { get(key: ObjectKey): PasswordRotation | undefined };
+  fleet: Pick<Fleet, 'tasksOf' | 'guestsIn' | 'hostExists' | 'sealingKeyOf' | 'libvirtProblemOf'>;
+  /** What the cache shows of the Secrets with a rotation's label. */
+  secretsOf(rotation: PasswordRotation): Secret[];
+  events: Pick<EventRecorder, 'record'>;
+  clock: Clock;
+  random: Random;
+  craft: PasswordCraft;
+  seal(task: GuestTask, payload: SealedPayload, key: SealingKey): Promise<GuestTask>;
+  onAttemptEnded: RotationNewsOptions['onAttemptEnded'];
+}
+
+/** More would keep the leader's Lease and everybody else's requests waiting. */
+const stepsAtOnce = 50;
+/** A Secret that could not be written is tried again after this. */
+const hindranceMs = 30_000;
+/** The cache was behind: soon it isn't. While it stays behind, each wait is twice the one before. */
+const conflictMs = 50;
+const longestConflictMs = 5000;
+
+/** What this process knows of a rotation that the API server can't tell yet. */
+class RotationMemory {
+  readonly tasks: OwnedTasks;
+  readonly status: PacedStatus<PasswordRotation>;
+  readonly written: WrittenSecrets;
+  readonly news: RotationNews;
+  /** By a Secret's name; `until` on the monotonic clock. */
+  readonly hindrances = new Map<string, Problem & { until: number }>();
+  readonly edited = new Set<string>();
+  /** The rounds one after another in which something was not as the cache showed it. */
+  conflicts = 0;
+
+  constructor({ cluster, clock, fleet, events, onAttemptEnded }: RotationControllerOptions) {
+    this.tasks = new OwnedTasks({ cluster, owners: passwordRotations, clock, cached: fleet.tasksOf });
+    this.status = new PacedStatus({ cluster, clock, resource: passwordRotations });
+    this.written = new WrittenSecrets(clock);
+    this.news = new RotationNews({ events, onAttemptEnded, since: clock.now() });
+  }
+}
+
+/** Rotates passwords, and tells in the rotation's status how each guest stands. */
+export class RotationController {
+  readonly #options: RotationControllerOptions;
+  readonly #hands: RotationHands;
+  readonly #memory: ObjectMemory<RotationMemory>;
+
+  constructor(options: RotationControllerOptions) {
+    this.#options = options;
+    this.#hands = new RotationHands({ ...options, sealingKeyOf: options.fleet.sealingKeyOf });
+    this.#memory = new ObjectMemory(() => new RotationMemory(options));
+  }
+
+  async reconcile(key: ObjectKey, signal: AbortSignal): Promise<{ requeueAfterMs?: number }> {
+    const { rotations } = this.#options;
+    const rotation = rotations.get(key);
+    if (!rotation || rotation.metadata.deletionTimestamp) {
+      this.#memory.forget(key);
+      return {};
+    }
+    const memory = this.#memory.of(key, rotation);
+    const plan = await this.#plan(rotation, memory);
+    memory.conflicts = (await this.#carryOut(rotation, memory, plan, signal)) ? memory.conflicts + 1 : 0;
+    const againMs = againMsOf(plan, memory);
+    memory.news.tell(rotation, plan);
+    // The rest first: a status now would count it as waiting.
+    if (againMs !== undefined && plan.steps.length > stepsAtOnce) return { requeueAfterMs: againMs };
+    const { dueMs } = await memory.status.write(rotation, plan.status, false, signal);
+    const waits = [againMs, dueMs, plan.lookAgainMs, this.#hindranceEndsMs(memory)];
+    const next = Math.min(...waits.filter((ms) => ms !== undefined));
+    return Number.isFinite(next) ? { requeueAfterMs: next } : {};
+  }
+
+  /** Somebody else changed the password in a Secret: it is compared with the guest soon. */
+  edited(key: ObjectKey, secret: string): void {
+    const rotation = this.#options.rotations.get(key);
+    if (rotation) this.#memory.of(key, rotation).edited.add(secret);
+  }
+
+  async #plan(rotation: PasswordRotation, memory: RotationMemory): Promise<RotationPlan> {
+    const { fleet, secretsOf, clock } = this.#options;
+    const now = clock.monotonic();
+    for (const [name, { until }] of memory.hindrances) if (until <= now) memory.hindrances.delete(name);
+    return planRotation({
+      rotation,
+      guests: fleet
+        .guestsIn(rotation.metadata.namespace ?? '')
+        .filter((guest) => isTargeted(guest, rotation.spec.target)),
+      tasks: memory.tasks.of(rotation),
+      secrets: memory.written.over(secretsOf(rotation)),
+      hindrances: memory.hindrances,
+      edited: memory.edited,
+      problem: await this.#hashProblem(rotation),
+      sealingKeyOf: fleet.sealingKeyOf,
+      libvirtProblemOf: fleet.libvirtProblemOf,
+      hostExists: fleet.hostExists,
+      now: clock.now(),
+    });
+  }
+
+  async #hashProblem({ spec }: PasswordRotation): Promise<Problem | undefined> {
+    if (spec.hash !== 'yescrypt') return undefined;
+    try {
+      await this.#options.craft.setting(spec.hash);
+      return undefined;
+    } catch (error) {
+      if (!(error instanceof YescryptUnavailableError)) throw error;
+      return { reason: error.code, message: error.message };
+    }
+  }
+
+  /** True when something was not as the cache showed it, and another look will tell. */
+  async #carryOut(
+    rotation: PasswordRotation,
+    memory: RotationMemory,
+    plan: RotationPlan,
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    const hands = this.#hands;
+    const place = { rotation, tasks: memory.tasks, written: memory.written };
+    const carryOut = async (step: Step) => {
+      const looksAt = step.do === 'attempt' && step.action === 'verifyPassword' ? nameOf(step.account) : '';
+      // Before the look is made: what is edited meanwhile it may not compare.
+      const wasEdited = memory.edited.delete(looksAt);
+      try {
+        await hands.carryOut(place, step, signal);
+      } catch (error) {
+        if (wasEdited) memory.edited.add(looksAt);
+        throw error;
+      }
+      memory.news.done(rotation, step);
+    };
+    const work: { secret?: string; run(): Promise<unknown> }[] = [
+      ...plan.steps
+        .slice(0, stepsAtOnce)
+        .map((step) => ({ secret: secretName(rotation, step.guest.metadata.name), run: () => carryOut(step) })),
+      ...plan.reseal.map((each) => ({ secret: nameOf(each.account), run: () => hands.reseal(each, signal) })),
+      ...plan.patch.map(({ account, patch }) => ({
+        secret: nameOf(account),
+        run: () => hands.patch(place, account, patch, signal),
+      })),
+      ...plan.giveUp.map((each) => ({ run: () => memory.tasks.giveUp(each, signal) })),
+      ...plan.drop.slice(0, stepsAtOnce).map((task) => ({ run: () => hands.drop(task, signal) })),
+    ];
+    const ends = await Promise.allSettled(work.map(({ run }) => run()));
+    let isBehind = false;
+    for (const [index, end] of ends.entries()) {
+      if (end.status === 'fulfilled') continue;
+      const error: unknown = end.reason;
+      const secret = work[index]?.secret;
+      if (isConflict(error) || isNotFound(error)) isBehind = true;
+      else if (secret === undefined) throw error;
+      else memory.hindrances.set(secret, { ...this.#hindranceOf(error, signal), until: this.#hindranceEnd() });
+    }
+    return isBehind;
+  }
+
+  /** One guest's Secret must not hold up the others. What a server says of a Secret stays out of statuses and logs. */
+  #hindranceOf(error: unknown, signal: AbortSignal): Problem {
+    signal.throwIfAborted();
+    if (error instanceof SecretConflictError) {
+      const message = `${error.message} and is left alone: rename or delete it`;
+      return { reason: error.code, message };
+    }
+    if (error instanceof PasswordUnhashableError) return { reason: error.code, message: error.message };
+    // What ails the API server as a whole is for the work queue to wait out.
+    if (error instanceof ApiError && error.code !== 0 && error.code !== 429) {
+      const message = `the API server did not take the Secret or the task (${error.reason}): tried again soon`;
+      return { reason: 'SecretNotWritten', message };
+    }
+    throw error;
+  }
+
+  #hindranceEnd(): number {
+    return this.#options.clock.monotonic() + hindranceMs;
+  }
+
+  #hindranceEndsMs({ hindrances }: RotationMemory): number | undefined {
+    if (hindrances.size === 0) return undefined;
+    return Math.min(...[...hindrances.values()].map(({ until }) => until)) - this.#options.clock.monotonic();
+  }
+}
+
+/** In how many milliseconds what is left of a plan is gone on with; undefined where all is done. */
+function againMsOf({ steps, drop }: RotationPlan, { conflicts }: RotationMemory): number | undefined {
+  if (conflicts > 0) return Math.min(longestConflictMs, conflictMs * 2 ** (conflicts - 1));
+  if (steps.length > stepsAtOnce) return 1;
+  return drop.length > stepsAtOnce ? conflictMs : undefined;
+}
+
+function nameOf({ object }: AccountSecret): string {
+  return object.metadata.name;
+}

@@ -1,0 +1,134 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { sharedHypervisor } from '../harness/fixtures.ts';
+import type { TestGuest } from '../harness/hypervisor/guest.ts';
+import { namespace, useFreezes } from './freeze-fixture.ts';
+
+const freezes = useFreezes('lost-node');
+let guest: TestGuest;
+let blocked: TestGuest;
+beforeAll(async () => {
+  const hypervisor = sharedHypervisor();
+  guest = await hypervisor.defineGuest({ name: 'lost-1', namespace });
+  blocked = await hypervisor.defineGuest({ name: 'lost-2', namespace, agentArgs: ['-b', 'guest-fsfreeze-freeze'] });
+  await guest.waitForAgent();
+  await blocked.waitForAgent();
+});
+afterAll(async () => {
+  await guest?.undefine();
+  await blocked?.undefine();
+});
+
+async function held(maxFrozenSeconds = 60): Promise<string> {
+  const name = await freezes.freeze(guest, { maxFrozenSeconds });
+  await freezes.held(name);
+  return name;
+}
+
+describe('a thaw by somebody else', () => {
+  it('through libvirt is noticed at once', async () => {
+    const name = await held();
+
+    await sharedHypervisor().virsh(['domfsthaw', guest.uuid]);
+
+    expect(await freezes.ended(name, 10_000)).toMatchObject({
+      phase: 'Failed',
+      reason: 'ConsistencyLost',
+      freeze: { verdict: 'ConsistencyLost', endedBy: 'Somebody', filesystems: { frozen: 1, thawed: 0 } },
+    });
+  });
+
+  it('inside of the guest is noticed by the count of the thaw', async () => {
+    const name = await held();
+
+    expect((await guest.sh('busybox fsfreeze --unfreeze /data')).exitCode).toBe(0);
+    await freezes.patch(name, { release: true });
+
+    expect(await freezes.ended(name)).toMatchObject({
+      phase: 'Failed',
+      reason: 'ConsistencyLost',
+      freeze: { verdict: 'ConsistencyLost', endedBy: 'Somebody', filesystems: { frozen: 1, thawed: 0 } },
+    });
+  });
+});
+
+describe('a guest that does not stay as it was', () => {
+  it('is consistent though its agent was killed meanwhile, since the kernel held on', async () => {
+    const name = await held();
+
+    await guest.killAgent();
+    await guest.waitForAgent();
+    await freezes.patch(name, { release: true });
+
+    expect(await freezes.ended(name)).toMatchObject({
+      phase: 'Succeeded',
+      freeze: { verdict: 'Consistent', filesystems: { frozen: 1, thawed: 1 } },
+    });
+  });
+
+  it('loses the consistency when it is suspended, and is thawed when it is resumed', async () => {
+    const name = await held(2);
+
+    await guest.suspend();
+    await freezes.until(name, ({ freeze }) => freeze?.thawOwed === true);
+    await guest.resume();
+
+    expect(await freezes.ended(name, 10_000)).toMatchObject({
+      reason: 'ConsistencyLost',
+      freeze: { verdict: 'ConsistencyLost', endedBy: 'Somebody', filesystems: { frozen: 1, thawed: 1 } },
+    });
+    expect((await freezes.ended(name)).freeze).not.toHaveProperty('thawOwed');
+    expect(await guest.agent('guest-fsfreeze-status')).toBe('thawed');
+  });
+
+  it('loses the consistency when it is reset', async () => {
+    const name = await held(300);
+
+    await sharedHypervisor().virsh(['reset', guest.uuid]);
+    await guest.waitForAgent();
+
+    expect(await freezes.ended(name)).toMatchObject({
+      reason: 'ConsistencyLost',
+      freeze: { verdict: 'ConsistencyLost', endedBy: 'Reboot' },
+    });
+  });
+
+  it('leaves nothing behind when it is cut off', async () => {
+    const name = await held();
+
+    await guest.destroy();
+
+    const { freeze, ...status } = await freezes.ended(name, 10_000);
+    expect(status).toMatchObject({ phase: 'Failed', reason: 'ConsistencyLost' });
+    expect(freeze).toMatchObject({ verdict: 'ConsistencyLost', endedBy: 'GuestStopped' });
+    expect(freeze).not.toHaveProperty('thawOwed');
+  });
+});
+
+describe('a guest that can not be frozen', () => {
+  it('says so when it has no filesystem on a disk', async () => {
+    await guest.start();
+    await guest.waitForAgent();
+    await guest.sh('umount /data');
+
+    const { phase, reason, freeze } = await freezes.ended(await freezes.freeze(guest));
+
+    expect({ phase, reason }).toEqual({ phase: 'Failed', reason: 'NothingFrozen' });
+    expect(freeze).not.toHaveProperty('requestedAt');
+    await guest.destroy();
+  });
+
+  it('is waited for while it is off, until the starting deadline', async () => {
+    const startingDeadline = new Date(Date.now() + 3000).toISOString();
+    const name = await freezes.freeze(guest, {}, { startingDeadline });
+
+    await freezes.until(name, ({ reason }) => reason === 'GuestNotRunning');
+    expect(await freezes.ended(name)).toMatchObject({ phase: 'Failed', reason: 'Undeliverable' });
+  });
+
+  it('says what its agent has switched off', async () => {
+    const { phase, reason, message } = await freezes.ended(await freezes.freeze(blocked));
+
+    expect({ phase, reason }).toEqual({ phase: 'Failed', reason: 'CommandBlocked' });
+    expect(message).toContain('guest-fsfreeze-freeze');
+  });
+});

@@ -1,0 +1,88 @@
+import { expect, it } from 'vitest';
+import { sharedCluster, testNamespace } from '../harness/fixtures.ts';
+
+const namespace = testNamespace();
+const { apply, kubectl } = sharedCluster();
+let count = 0;
+
+async function applied(spec: object, name = `r-${(count += 1)}`): Promise<{ spec: Record<string, unknown> }> {
+  const whole = { target: { guestName: 'web-1' }, username: 'app', ...spec };
+  await apply({ apiVersion: 'qga.dev/v1alpha1', kind: 'PasswordRotation', metadata: { name, namespace }, spec: whole });
+  return JSON.parse(await kubectl('get', 'pwr', name, '-n', namespace, '-o', 'json'));
+}
+
+it('completes what is left out', async () => {
+  expect((await applied({})).spec).toMatchObject({
+    hash: 'sha512crypt',
+    parallelism: 10,
+    backoffLimit: 6,
+    historyLimit: 3,
+    drift: 'Report',
+    driftCheckInterval: '6h',
+    deletionPolicy: 'Orphan',
+    secretTemplate: { namePattern: '{guest}-{username}', type: 'kubernetes.io/basic-auth' },
+    passwordPolicy: { length: 24 },
+  });
+  expect((await applied({ secretTemplate: { labels: { team: 'a' } } })).spec['secretTemplate']).toMatchObject({
+    namePattern: '{guest}-{username}',
+    labels: { team: 'a' },
+  });
+});
+
+it.each([
+  ['a schedule in a time zone', { schedule: '0 3 * * 0', timeZone: 'Europe/Berlin', jitter: '30m' }],
+  ['an interval with minutes', { interval: '1h30m', jitter: '10m' }],
+  ['the shortest interval', { interval: '1m' }],
+  ['a share of the fleet', { parallelism: '25%' }],
+  ['further keys', { secretTemplate: { data: { 'ssh.url': 'ssh://{username}@{guest}.{namespace}' }, type: 'Opaque' } }],
+  ['a Windows account', { username: 'Administrator', hash: 'None' }],
+])('takes %s', async (_, spec) => {
+  await applied(spec);
+});
+
+it.each([
+  ['both schedule and interval', { schedule: '0 3 * * *', interval: '24h' }, 'give schedule or interval, not both'],
+  ['an interval under a minute', { interval: '59s' }, 'of at least 1m'],
+  ['an interval of no time', { interval: 'h' }, 'interval'],
+  ['an interval in days', { interval: '30d' }, 'a duration such as 720h or 1h30m'],
+  ['an interval beyond all time', { interval: '999999h' }, 'at most 87600h'],
+  ['a jitter as long as the interval', { interval: '1h', jitter: '60m' }, 'jitter must be shorter than interval'],
+  ['a time zone without a schedule', { interval: '1h', timeZone: 'Europe/Berlin' }, 'only with a schedule'],
+  ['a colon in the username', { username: 'app:x' }, 'a username has no colon'],
+  ['a newline in the username', { username: 'app\nroot' }, 'a username has no colon, newline'],
+  ['no username', { username: '' }, 'username'],
+  ['a target of nothing', { target: {} }, 'exactly one of guestName and selector'],
+  ['a contradictory policy', { passwordPolicy: { length: 8, classes: { digits: 7 } } }, 'more characters than length'],
+  ['an unknown hash', { hash: 'md5' }, 'sha512crypt'],
+  ['no parallelism at all', { parallelism: 0 }, 'parallelism is a whole number from 1'],
+  ['an endless history', { historyLimit: 11 }, 'less than or equal to 10'],
+  ['one Secret for all guests', { secretTemplate: { namePattern: 'password' } }, 'namePattern needs {guest}'],
+  ['a Secret name in capitals', { secretTemplate: { namePattern: '{guest}-Password' } }, 'lower-case letters'],
+  ['an unknown placeholder', { secretTemplate: { namePattern: '{guest}-{node}' } }, '{guest} and {username}'],
+  ['a key of its own', { secretTemplate: { data: { 'previous-password-2': 'x' } } }, 'for the operator itself'],
+  ['a key that no Secret has', { secretTemplate: { data: { 'a b': 'x' } } }, 'a key of a Secret'],
+  ['a label of its own', { secretTemplate: { labels: { 'qga.dev/x': 'x' } } }, 'begin with qga.dev/'],
+  ['an annotation of its own', { secretTemplate: { annotations: { 'qga.dev/x': 'x' } } }, 'begin with qga.dev/'],
+  ['a misspelt field', { intervall: '1h' }, 'unknown field "spec.intervall"'],
+])('refuses %s, with a sentence', async (_, spec, sentence) => {
+  await expect(applied(spec)).rejects.toThrow(sentence);
+});
+
+it.each([
+  ['username', { username: 'root' }, "username can't be changed"],
+  ['namePattern', { secretTemplate: { namePattern: '{guest}-other' } }, "namePattern and type can't be changed"],
+  ['type', { secretTemplate: { type: 'Opaque' } }, "namePattern and type can't be changed"],
+])('keeps its %s', async (field, spec, sentence) => {
+  await applied({}, `keeps-${field.toLowerCase()}`);
+
+  await expect(applied(spec, `keeps-${field.toLowerCase()}`)).rejects.toThrow(sentence);
+});
+
+it('may change what it rotates, when and how', async () => {
+  await applied({}, 'changes');
+
+  await applied(
+    { target: { selector: { matchLabels: { app: 'web' } } }, interval: '24h', hash: 'yescrypt', drift: 'Enforce' },
+    'changes',
+  );
+});

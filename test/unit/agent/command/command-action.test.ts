@@ -1,0 +1,180 @@
+import { describe, expect, it } from 'vitest';
+import type { ActionRun } from '../../../../src/agent/actions/action.ts';
+import { commandAction } from '../../../../src/agent/actions/command/command-action.ts';
+import { LiveGuest } from '../../../../src/agent/live-guest.ts';
+import type { GuestTask } from '../../../../src/api/resources.ts';
+import type { CommandAction } from '../../../../src/api/schema/command-action.ts';
+import { GuestAgent } from '../../../../src/guest/guest-agent.ts';
+import type { DomainState, Hypervisor, HypervisorEvent } from '../../../../src/guest/hypervisor.ts';
+import { LibvirtError, virErrorNumber } from '../../../../src/libvirt/errors.ts';
+import { FakeClock } from '../../support/fake-clock.ts';
+
+const failure = (code: number, message: string) => new LibvirtError({ code, domain: 10, level: 2, message });
+const late = failure(virErrorNumber.AGENT_COMMAND_TIMEOUT, 'late');
+const gone = failure(virErrorNumber.AGENT_UNRESPONSIVE, 'Guest agent disappeared while executing command');
+const refused = failure(virErrorNumber.AGENT_COMMAND_FAILED, 'chpasswd: bad password hunter2');
+const supported = ['guest-set-user-password', 'guest-fsfreeze-status'].map((name) => ({ name, enabled: true }));
+
+/** A run of one command in a guest whose agent answers as `answers` says, and otherwise that it is thawed. */
+function setUp(command: CommandAction, answers: Record<string, unknown>, more: Partial<ActionRun> = {}) {
+  const sent: string[] = [];
+  const notes: unknown[] = [];
+  const listeners = new Set<(event: HypervisorEvent) => void>();
+  let state: DomainState = 'running';
+  const clock = new FakeClock();
+  const hypervisor = {
+    info: () => ({ uri: '', libvirtVersion: '11.3.0', hypervisorVersion: '' }),
+    async agentCommand(_uuid: string, text: string) {
+      const { execute } = JSON.parse(text) as { execute: string };
+      sent.push(execute);
+      const defaults = {
+        'guest-fsfreeze-status': 'thawed',
+        'guest-info': { version: '10', supported_commands: supported },
+      };
+      const answer = { ...defaults, ...answers }[execute];
+      if (answer instanceof Error) throw answer;
+      return JSON.stringify({ return: answer ?? {} });
+    },
+    domain: async () => ({ state, agentChannel: 'connected' }),
+    subscribe(listener: (event: HypervisorEvent) => void) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    async wakeUp() {
+      sent.push('wakeUp');
+      state = 'running';
+    },
+  } as unknown as Hypervisor;
+  const never = new AbortController().signal;
+  const run = {
+    task: { metadata: { uid: 'task' }, spec: { guestName: 'web-1', action: { command } } } as GuestTask,
+    guest: new LiveGuest(new GuestAgent(hypervisor, 'uuid')),
+    note: async (note: unknown) => void notes.push(note),
+    show: () => {},
+    stopped: never,
+    withdrawn: never,
+    clock,
+    ...more,
+  } as ActionRun;
+  return { carryOut: () => commandAction.run(run), sent, notes, clock, become: (next: DomainState) => (state = next) };
+}
+
+const sentBefore = { guest: 'uuid', action: 'command' };
+const setVcpus = { execute: 'guest-set-vcpus', arguments: { vcpus: [{ 'logical-id': 0, online: true }] } };
+const osinfo = { execute: 'guest-get-osinfo' };
+
+describe('a command that an earlier process may have sent', () => {
+  it('is not sent again where that might do harm', async () => {
+    const { carryOut, sent } = setUp(setVcpus, {}, { sentBefore });
+
+    expect(await carryOut()).toMatchObject({ phase: 'Unknown', reason: 'OutcomeUnknown' });
+    expect(sent).toEqual([]);
+  });
+
+  it('is sent again where it only reads', async () => {
+    const { carryOut } = setUp(osinfo, { 'guest-get-osinfo': { id: 'debian' } }, { sentBefore });
+
+    expect(await carryOut()).toMatchObject({ phase: 'Succeeded', command: { reply: { id: 'debian' } } });
+  });
+
+  it('that puts the guest to sleep was not sent where its note is missing', async () => {
+    const { carryOut, sent, become } = setUp(
+      { execute: 'guest-suspend-ram' },
+      { 'guest-suspend-ram': gone },
+      { sentBefore },
+    );
+    become('pmsuspended');
+
+    expect(await carryOut()).toMatchObject({ phase: 'Succeeded', command: { seen: 'Suspended' } });
+    expect(sent).toEqual(['guest-suspend-ram']);
+  });
+
+  it('that put the guest to sleep is not sent again, and the guest is woken when it is due', async () => {
+    const note = { sentAt: new FakeClock().now(), wakes: true };
+    const command = { execute: 'guest-suspend-ram', wakeAfterSeconds: 30 };
+    const { carryOut, sent, clock, become } = setUp(command, {}, { sentBefore: { ...sentBefore, note } });
+    become('pmsuspended');
+    const ending = carryOut();
+    await clock.advance(29_000);
+    expect(sent).toEqual([]);
+
+    await clock.advance(1000);
+
+    expect(await ending).toMatchObject({ phase: 'Succeeded', command: { seen: 'Woken' } });
+    expect(sent).toEqual(['wakeUp', 'guest-ping']);
+  });
+});
+
+describe('a command whose answer is lost', () => {
+  it('is Unknown where it may have been carried out', async () => {
+    expect(await setUp(setVcpus, { 'guest-set-vcpus': late }).carryOut()).toMatchObject({ phase: 'Unknown' });
+  });
+
+  it('is tried again where it only reads', async () => {
+    expect(await setUp(osinfo, { 'guest-get-osinfo': late }).carryOut()).toBeUndefined();
+  });
+
+  it('has its effect looked for at the domain, where that is all there is', async () => {
+    const { carryOut, notes, clock } = setUp({ execute: 'guest-shutdown' }, { 'guest-shutdown': gone });
+    const ending = carryOut();
+    await clock.advance(301_000);
+
+    expect(await ending).toMatchObject({ phase: 'Unknown', message: expect.stringContaining('the guest still runs') });
+    expect(notes).toHaveLength(1);
+  });
+});
+
+it('fails a shutdown that the agent took and the guest did not come to', async () => {
+  const { carryOut, clock } = setUp({ execute: 'guest-shutdown', timeoutSeconds: 20 }, {});
+  const ending = carryOut();
+  await clock.advance(21_000);
+
+  expect(await ending).toMatchObject({ phase: 'Failed', reason: 'EffectNotSeen' });
+});
+
+it('waits for the thaw of a guest that refuses because it is frozen', async () => {
+  const answers = { 'guest-get-osinfo': refused, 'guest-fsfreeze-status': 'frozen' };
+
+  expect(await setUp(osinfo, answers).carryOut()).toBeUndefined();
+});
+
+it('does not ask an agent for ever that talks nonsense', async () => {
+  const ending = await setUp(osinfo, { 'guest-get-osinfo': { id: 7 } }).carryOut();
+
+  expect(ending).toMatchObject({ phase: 'Failed', reason: 'MalformedReply' });
+});
+
+it('keeps to itself what an agent says of arguments that came from a Secret', async () => {
+  const argumentsFrom = { secretKeyRef: { name: 's', key: 'k' } };
+  const args = JSON.stringify({ username: 'app', password: 'aHVudGVyMg==', crypted: false });
+  const secret = { kind: 'arguments', arguments: args } as const;
+  const command = { execute: 'guest-set-user-password', argumentsFrom };
+
+  const ending = await setUp(command, { 'guest-set-user-password': refused }, { secret }).carryOut();
+
+  expect(ending).toMatchObject({ phase: 'Failed', reason: 'Refused' });
+  expect(JSON.stringify(ending)).not.toMatch(/hunter2|aHVudGVyMg/);
+});
+
+it.each([
+  ['{"username": "app"}', 'arguments.password: required'],
+  ['no JSON at all, but hunter2', 'arguments: expected object'],
+])('names what is wrong with sealed arguments without a word of them: %s', async (text, message) => {
+  const argumentsFrom = { secretKeyRef: { name: 's', key: 'k' } };
+  const secret = { kind: 'arguments', arguments: text } as const;
+
+  const ending = await setUp({ execute: 'guest-set-user-password', argumentsFrom }, {}, { secret }).carryOut();
+
+  expect(ending).toEqual({ phase: 'Failed', reason: 'InvalidArguments', message });
+});
+
+it.each([
+  [{ execute: 'guest-fsfreeze-freeze' }, 'UnsafeCommand'],
+  [{ execute: 'guest-set-user-password', arguments: {} }, 'UnsafeCommand'],
+  [{ execute: 'guest-x' }, 'UnknownCommand'],
+  [{ execute: 'guest-sync', arguments: { id: 'x' } }, 'InvalidArguments'],
+])('tells of %j before its guest is reached', (command, reason) => {
+  const task = { metadata: {}, spec: { guestName: 'web-1', action: { command } } } as GuestTask;
+
+  expect(commandAction.problem?.(task)).toMatchObject({ reason });
+});

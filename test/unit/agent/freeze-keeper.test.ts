@@ -1,0 +1,312 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, expect, it } from 'vitest';
+import type { ActionRun } from '../../../src/agent/actions/action.ts';
+import { freezeAction } from '../../../src/agent/actions/freeze-action.ts';
+import { FreezeKeeper } from '../../../src/agent/freeze-keeper.ts';
+import { GuestRegistry } from '../../../src/agent/guest-registry.ts';
+import type { TaskOutcome } from '../../../src/agent/task-decision.ts';
+import type { GuestTask } from '../../../src/api/resources.ts';
+import type { FreezeResult } from '../../../src/api/schema/freeze.ts';
+import type { Hold } from '../../../src/guest/freeze-hold.ts';
+import { worthOf } from '../../../src/guest/freeze-worth.ts';
+import { Journal } from '../../../src/guest/journal.ts';
+import { type Clock, systemClock } from '../../../src/seams/clock.ts';
+import { recordingLogger } from '../support/recording-logger.ts';
+import { broken, SimulatedFreezer, silence } from '../support/simulated-freezer.ts';
+
+const start = Date.now();
+const root = mkdtempSync(join(tmpdir(), 'qga-freeze-keeper-'));
+afterAll(() => rmSync(root, { recursive: true, force: true }));
+
+/** Ten times as fast as time. */
+const clock: Clock = {
+  now: () => start + (Date.now() - start) * 10,
+  monotonic: () => systemClock.monotonic() * 10,
+  sleep: (ms, signal) => systemClock.sleep(ms / 10, signal),
+  after: (ms, callback) => systemClock.after(ms / 10, callback),
+};
+const lives: { end(): Promise<void> }[] = [];
+afterEach(async () => {
+  for (const life of lives.splice(0)) await life.end();
+});
+
+/** One life of the agent process: its journal and what it keeps. */
+async function live(freezer: SimulatedFreezer, state: string) {
+  const journal = await Journal.open<TaskOutcome>(state);
+  const registry = new GuestRegistry(freezer);
+  const stop = new AbortController();
+  const keeper = new FreezeKeeper({
+    registry,
+    journal,
+    hypervisor: freezer,
+    clock,
+    logger: recordingLogger().logger,
+    onChange: () => {},
+  });
+  const running = keeper.run(stop.signal);
+  let ended: Promise<void> | undefined;
+  const life = {
+    journal,
+    keeper,
+    guest: registry.get('uuid'),
+    /** As SIGTERM. */
+    async end() {
+      stop.abort();
+      ended ??= running.then(() => journal.close());
+      await ended;
+    },
+  };
+  lives.push(life);
+  return life;
+}
+
+function folder(): string {
+  return mkdtempSync(join(root, 'node-'));
+}
+
+function hold(maxFrozenMs = 60_000, more: Partial<Hold> = {}): Hold {
+  const deadline = clock.now() + maxFrozenMs;
+  return { task: 'team-a/backup', maxFrozenMs, deadline, stage: 'planned', result: { guard: 'Armed' }, ...more };
+}
+
+async function until(test: () => boolean): Promise<void> {
+  for (let tries = 0; !test(); tries++) {
+    if (tries > 2000) throw new Error('it never came to that');
+    await systemClock.sleep(5);
+  }
+}
+
+/** Journalled by an earlier life that was killed. */
+async function leftBehind(state: string, left: Hold): Promise<void> {
+  const journal = await Journal.open<TaskOutcome>(state);
+  await journal.record('task', { state: 'sending', guest: 'uuid', action: 'freeze', note: left });
+  await journal.close();
+}
+
+it('has the deadline on the disk before the freeze is sent', async () => {
+  const freezer = new SimulatedFreezer();
+  const state = folder();
+  const { keeper, guest } = await live(freezer, state);
+  const onDisk: string[] = [];
+  freezer.before = (call) => {
+    if (call === 'freeze') onDisk.push(readFileSync(join(state, 'journal.jsonl'), 'utf8'));
+  };
+  const planned = hold();
+
+  const holder = keeper.begin(guest, 'task', planned);
+  await until(() => freezer.frozen);
+  holder.end({ by: 'Release' });
+
+  expect(worthOf(await holder.done).result).toMatchObject({ verdict: 'Consistent', endedBy: 'Release' });
+  expect(onDisk).toHaveLength(1);
+  expect(onDisk[0]).toContain(`"deadline":${planned.deadline}`);
+});
+
+it.each<[string, Partial<Hold>, string]>([
+  ['whose freeze may have been sent', { stage: 'planned' }, 'ConsistencyLost'],
+  ['that is overdue', { stage: 'held', deadline: 0 }, 'Consistent'],
+])('thaws a guest that an earlier life left %s, with no API server', async (_, left, verdict) => {
+  const freezer = new SimulatedFreezer();
+  freezer.frozen = true;
+  const state = folder();
+  const frozen = { frozen: 1 };
+  const frozenAt = '2026-01-01T12:00:00.000000Z';
+  const result = left.stage === 'held' ? { frozenAt, filesystems: frozen } : {};
+  await leftBehind(state, hold(60_000, { ...left, result }));
+
+  const { journal } = await live(freezer, state);
+  await until(() => noteOf(journal)?.stage === 'over');
+
+  expect(freezer.frozen).toBe(false);
+  expect(worthOf(noteOf(journal) as Hold).result).toMatchObject({ verdict, endedBy: 'AgentRestart' });
+});
+
+it('goes on holding what an earlier life held, and thaws it in time', async () => {
+  const freezer = new SimulatedFreezer();
+  freezer.frozen = true;
+  const state = folder();
+  const result = { frozenAt: '2026-01-01T12:00:00.000000Z', filesystems: { frozen: 1 } };
+  await leftBehind(state, hold(3000, { stage: 'held', result }));
+
+  const { journal } = await live(freezer, state);
+  await until(() => freezer.calls.includes('status'));
+  expect(freezer.frozen).toBe(true);
+  await until(() => noteOf(journal)?.stage === 'over');
+
+  expect(worthOf(noteOf(journal) as Hold).result).toMatchObject({ verdict: 'Consistent', endedBy: 'Deadline' });
+});
+
+it('thaws as soon as libvirt is back', async () => {
+  const freezer = new SimulatedFreezer();
+  freezer.frozen = true;
+  freezer.connected = false;
+  const state = folder();
+  await leftBehind(state, hold());
+  const { journal } = await live(freezer, state);
+  await systemClock.sleep(50);
+
+  freezer.connected = true;
+  freezer.tell({ type: 'connected' });
+  await until(() => noteOf(journal)?.stage === 'over');
+
+  expect(freezer.frozen).toBe(false);
+});
+
+it.each([
+  // Whatever else is asked of the guest waits for what it is at (C16) …
+  ['silence', silence, true],
+  // … unless that is not on its way yet.
+  ['a broken connection', broken, false],
+])('thaws a freeze that was answered by %s and came true later', async (_, error, inOrder) => {
+  const freezer = new SimulatedFreezer();
+  const { keeper, guest } = await live(freezer, folder());
+  let arrived = Promise.resolve();
+  freezer.before = async (call) => {
+    if (call === 'freeze') {
+      arrived = comesTrue(freezer);
+      throw error();
+    }
+    if (inOrder) await arrived;
+  };
+
+  const { stage, ...rest } = await keeper.begin(guest, 'task', hold()).done;
+
+  expect(stage).toBe('over');
+  expect(freezer.frozen).toBe(false);
+  expect(worthOf({ stage, ...rest })).toMatchObject({ succeeded: false, reason: 'FreezeUnanswered' });
+});
+
+async function comesTrue(freezer: SimulatedFreezer): Promise<void> {
+  await systemClock.sleep(20);
+  freezer.frozen = true;
+}
+
+it('lets go of everything when the process is asked to end, and has it on the disk', async () => {
+  const freezer = new SimulatedFreezer();
+  const life = await live(freezer, folder());
+  life.keeper.begin(life.guest, 'task', hold());
+  await until(() => freezer.frozen);
+
+  await life.end();
+
+  expect(freezer.frozen).toBe(false);
+  expect(noteOf(life.journal)).toMatchObject({ stage: 'over', ending: { by: 'AgentShutdown' } });
+});
+
+it('leaves to the next life what it can not thaw within its grace', async () => {
+  const freezer = new SimulatedFreezer();
+  const state = folder();
+  const life = await live(freezer, state);
+  life.keeper.begin(life.guest, 'task', hold());
+  await until(() => freezer.frozen);
+  freezer.before = (call) => {
+    if (call === 'thaw') throw silence();
+  };
+
+  await life.end();
+  expect(freezer.frozen).toBe(true);
+  freezer.before = () => {};
+  const { journal } = await live(freezer, state);
+  await until(() => noteOf(journal)?.stage === 'over');
+
+  expect(freezer.frozen).toBe(false);
+});
+
+it('thaws what belongs to a task that is gone', async () => {
+  const freezer = new SimulatedFreezer();
+  freezer.frozen = true;
+  const state = folder();
+  const result = { frozenAt: '2026-01-01T12:00:00.000000Z', filesystems: { frozen: 1 } };
+  await leftBehind(state, hold(60_000, { stage: 'held', result }));
+  const { journal, keeper: freezes, guest } = await live(freezer, state);
+  const sent = journal.get('task');
+  if (sent?.state !== 'sending') throw new Error('the journal has no such freeze');
+
+  const stopped = new AbortController().signal;
+  await freezeAction.abandon?.('task', { guest, sent, freezes, clock, logger: recordingLogger().logger, stopped });
+
+  expect(freezer.frozen).toBe(false);
+  expect(noteOf(journal)).toMatchObject({ stage: 'over', ending: { by: 'Deletion' } });
+});
+
+/** A freeze that the agent of hv0 began, as its task tells of it, carried on here. */
+async function takenOver(freezer: SimulatedFreezer, freeze: FreezeResult) {
+  const { keeper: freezes, guest } = await live(freezer, folder());
+  const task = {
+    metadata: { namespace: 'team-a', name: 'backup', uid: 'task' },
+    spec: { guestName: 'web-1', action: { freeze: {} } },
+    status: { phase: 'Held', freeze },
+  } as GuestTask;
+  const shown: unknown[] = [];
+  const ending = await freezeAction.takeOver?.({
+    task,
+    latest: () => task,
+    onUpdate: () => {},
+    show: ({ reason }: { reason?: string }) => void shown.push(reason),
+    guest,
+    freezes,
+    sentBefore: { guest: 'uuid', action: 'freeze', takenOver: 'GuestMoved' },
+    stopped: new AbortController().signal,
+    withdrawn: new AbortController().signal,
+    clock,
+    logger: recordingLogger().logger,
+  } as unknown as ActionRun);
+  return { ending, shown };
+}
+
+it('thaws a guest at once that came frozen from another host, and calls nothing consistent', async () => {
+  const freezer = new SimulatedFreezer();
+  freezer.frozen = true;
+  const frozenAt = '2026-01-01T12:00:00.000000Z';
+
+  const { ending, shown } = await takenOver(freezer, { frozenAt, guard: 'Armed', thawOwed: true });
+
+  expect(freezer.frozen).toBe(false);
+  expect(shown).toContain('ThawOwed');
+  expect(ending).toMatchObject({
+    phase: 'Failed',
+    reason: 'ConsistencyLost',
+    freeze: { verdict: 'ConsistencyLost', endedBy: 'Migration', frozenAt },
+  });
+  expect(ending?.freeze?.thawOwed).toBeUndefined();
+});
+
+it('does not freeze a guest on whose last host that had only been prepared', async () => {
+  const freezer = new SimulatedFreezer();
+
+  const { ending } = await takenOver(freezer, { preparedAt: '2026-01-01T12:00:00.000000Z' });
+
+  expect(ending).toMatchObject({ phase: 'Failed', reason: 'GuestMoved' });
+  expect(freezer.calls).not.toContain('freeze');
+});
+
+it('owes the thaw of a guest that left the host frozen, and touches it no more', async () => {
+  const freezer = new SimulatedFreezer();
+  const { keeper, guest } = await live(freezer, folder());
+  const holder = keeper.begin(guest, 'task', hold());
+  await until(() => holder.hold.stage === 'held');
+
+  freezer.tell({ type: 'lifecycle', uuid: 'uuid', event: 'stopped', detail: 3 });
+
+  expect(await holder.done).toMatchObject({ stage: 'over', result: { thawOwed: true } });
+  expect(freezer.calls).not.toContain('thaw');
+});
+
+it('does not touch a guest that somebody else has frozen', async () => {
+  const freezer = new SimulatedFreezer();
+  freezer.frozen = true;
+  const { keeper, guest } = await live(freezer, folder());
+
+  const over = await keeper.begin(guest, 'task', hold()).done;
+
+  expect(worthOf(over).reason).toBe('AlreadyFrozen');
+  expect(freezer.frozen).toBe(true);
+  expect(freezer.calls).not.toContain('thaw');
+});
+
+function noteOf(journal: Journal<TaskOutcome>): Hold | undefined {
+  const entry = journal.get('task');
+  return entry?.state === 'sending' ? (entry.note as Hold) : undefined;
+}

@@ -1,0 +1,90 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
+import { afterAll, expect, it } from 'vitest';
+import type { FreezeKeeper } from '../../../src/agent/freeze-keeper.ts';
+import { GuestRegistry } from '../../../src/agent/guest-registry.ts';
+import type { TaskOutcome } from '../../../src/agent/task-decision.ts';
+import { TaskExecutor, type TaskExecutorOptions } from '../../../src/agent/task-executor.ts';
+import type { GuestTask } from '../../../src/api/resources.ts';
+import type { Hypervisor } from '../../../src/guest/hypervisor.ts';
+import { Journal } from '../../../src/guest/journal.ts';
+import type { Cluster } from '../../../src/kube/cluster.ts';
+import { ApiError } from '../../../src/kube/errors.ts';
+import { timestamp } from '../../../src/seams/clock.ts';
+import { aGuest, aJob, aTask, noon } from '../manager/objects.ts';
+import { aDomain } from '../support/a-domain.ts';
+import { FakeClock } from '../support/fake-clock.ts';
+import { recordingLogger } from '../support/recording-logger.ts';
+
+const root = mkdtempSync(join(tmpdir(), 'qga-task-executor-'));
+afterAll(() => rmSync(root, { recursive: true, force: true }));
+
+const guest = aGuest('web-1');
+const uuid = guest.status?.domain?.uuid ?? '';
+const claimedAt = timestamp(noon);
+
+async function executorWith({ cluster, freezes }: { cluster: Partial<Cluster>; freezes?: Partial<FreezeKeeper> }) {
+  const journal = await Journal.open<TaskOutcome>(mkdtempSync(join(root, 'node-')));
+  const hypervisor: Partial<Hypervisor> = {
+    info: () => ({ uri: 'test:///', libvirtVersion: '9.0.0', hypervisorVersion: '1' }),
+  };
+  const registry = new GuestRegistry(hypervisor as Hypervisor);
+  registry.get(uuid).domain = { ...aDomain, uuid };
+  const options: TaskExecutorOptions = {
+    cluster: cluster as Cluster,
+    freezes: freezes as FreezeKeeper,
+    journal,
+    registry,
+    openingKey: undefined,
+    guestOf: () => guest,
+    node: 'hv1',
+    instance: 'me',
+    clock: new FakeClock(),
+    logger: recordingLogger().logger,
+    signal: new AbortController().signal,
+    lookAgain: () => {},
+  };
+  return { journal, executor: new TaskExecutor(options) };
+}
+
+function aClaimedTask(journal: string): GuestTask {
+  const claim = { node: 'hv1', instance: 'me', journal, bootId: 'boot-1', time: claimedAt };
+  return aTask(aJob(), guest, { phase: 'Running', claim });
+}
+
+it('has on the disk that somebody may have begun with a task before it claims the task as its own', async () => {
+  const task = aClaimedTask('a-lost-one');
+  const uid = task.metadata.uid ?? '';
+  let atClaim: unknown;
+  const { journal, executor } = await executorWith({
+    cluster: {
+      async replaceStatus() {
+        atClaim = journal.get(uid);
+        throw new ApiError(0, 'ConnectionLost', 'socket hang up');
+      },
+    },
+  });
+
+  await expect(executor.reconcile(task)).rejects.toThrow('socket hang up');
+
+  expect(atClaim).toMatchObject({ state: 'sending', takenOver: 'JournalLost', bootId: 'boot-1' });
+});
+
+it('leaves to the next process a freeze that the end of this one cut off, though its task has moved', async () => {
+  const { journal, executor } = await executorWith({
+    cluster: { get: async () => ({ ...moved, spec: { ...moved.spec, nodeName: 'hv2' } }) as never },
+    freezes: { find: () => ({ done: Promise.reject(new Error('the process ends')) }) as never },
+  });
+  const moved = aClaimedTask(journal.id);
+  const uid = moved.metadata.uid ?? '';
+  await journal.record(uid, { state: 'sending', guest: uuid, action: 'freeze' });
+
+  executor.deleted(moved);
+  await setImmediate();
+  // What is written later is on the disk later.
+  await journal.record('another', { state: 'sending', guest: uuid, action: 'exec' });
+
+  expect(journal.get(uid)).toMatchObject({ state: 'sending', action: 'freeze' });
+});

@@ -1,0 +1,243 @@
+import { describe, expect, it } from 'vitest';
+import { foldHold, type Hold, type HoldNews } from '../../../src/guest/freeze-hold.ts';
+import { decideHold, isThawOwed } from '../../../src/guest/freeze-step.ts';
+import { worthOf } from '../../../src/guest/freeze-worth.ts';
+import { AgentError, type AgentErrorCode, type Outcome } from '../../../src/qga/errors.ts';
+
+const at = Date.parse('2026-01-01T12:00:00Z');
+
+const planned: Hold = {
+  task: 'team-a/backup',
+  maxFrozenMs: 30_000,
+  deadline: at + 30_000,
+  stage: 'planned',
+  result: { guard: 'Armed', bootId: 'boot-1', filesystems: { expected: 2 } },
+};
+
+function failed(outcome: Outcome, code: AgentErrorCode = 'TimedOut'): AgentError {
+  return new AgentError(code, outcome, true, 'it says so');
+}
+
+function after(...news: HoldNews[]): Hold {
+  return news.reduce(foldHold, planned);
+}
+
+function next(hold: Hold, now = 0, { lookAt = 1000, tryAt = 0 } = {}) {
+  return decideHold({ hold, now, freezeAt: 0, deadline: 30_000, lookAt, tryAt });
+}
+
+const sent: HoldNews = { kind: 'sent', at };
+const frozen: HoldNews = { kind: 'frozen', count: 2, at };
+const release: HoldNews = { kind: 'end', ending: { by: 'Release' } };
+const thawed: HoldNews = { kind: 'thawed', count: 2, at: at + 5000 };
+const disarmed: HoldNews = { kind: 'disarmed', guardFired: false, bootId: 'boot-1' };
+const unanswered: HoldNews = { kind: 'freezeFailed', error: failed('Unknown') };
+const looksFrozen: HoldNews = { kind: 'status', frozen: true };
+const looksThawed: HoldNews = { kind: 'status', frozen: false };
+
+describe('a hold that goes well', () => {
+  it('freezes at its instant, holds, thaws when released, disarms the guard and ends', () => {
+    expect(decideHold({ hold: planned, now: 5, freezeAt: 10, deadline: 99, lookAt: 0, tryAt: 0 })).toEqual({
+      do: 'wait',
+      until: 10,
+    });
+    expect(next(planned)).toEqual({ do: 'freeze' });
+    expect(next(after(sent, frozen))).toEqual({ do: 'wait', until: 1000 });
+    expect(next(after(sent, frozen), 1000)).toEqual({ do: 'look' });
+    expect(next(after(sent, frozen, looksFrozen, release))).toEqual({ do: 'thaw' });
+    expect(next(after(sent, frozen, release, thawed))).toEqual({ do: 'disarm' });
+    expect(next(after(sent, frozen, release, thawed, disarmed))).toEqual({ do: 'stop' });
+  });
+
+  it('is consistent, with the evidence for it', () => {
+    const worth = worthOf(after(sent, frozen, release, thawed, disarmed));
+
+    expect(worth).toMatchObject({ succeeded: true, reason: 'Completed' });
+    expect(worth.result).toMatchObject({
+      verdict: 'Consistent',
+      endedBy: 'Release',
+      frozenAt: '2026-01-01T12:00:00.000000Z',
+      thawedAt: '2026-01-01T12:00:05.000000Z',
+      filesystems: { expected: 2, frozen: 2, thawed: 2 },
+    });
+  });
+
+  it('lets go at its deadline', () => {
+    expect(next(after(sent, frozen), 30_000, { lookAt: 0 })).toEqual({ do: 'expire' });
+  });
+
+  it('ends at once, with nothing frozen, when it is let go before it was sent', () => {
+    const worth = worthOf(after(release));
+
+    expect(next(after(release))).toEqual({ do: 'disarm' });
+    expect(next(after(release, disarmed))).toEqual({ do: 'stop' });
+    expect(worth).toMatchObject({ succeeded: false, reason: 'Released', result: { verdict: 'Skipped' } });
+  });
+
+  it('thaws at once when it was let go while the freeze was on its way', () => {
+    expect(next(after(sent, release, frozen))).toEqual({ do: 'thaw' });
+  });
+});
+
+describe('a freeze whose answer was lost', () => {
+  it('owes a thaw, and is settled only by a status of after the thaw', () => {
+    const hold = after(sent, unanswered);
+
+    expect(isThawOwed(hold)).toBe(true);
+    expect(next(hold)).toEqual({ do: 'thaw' });
+    expect(next(foldHold(hold, thawed))).toEqual({ do: 'look' });
+    expect(isThawOwed(foldHold(hold, thawed))).toBe(true);
+    expect(next(after(sent, unanswered, thawed, looksThawed))).toEqual({ do: 'disarm' });
+  });
+
+  it('is thawed again when it was carried out after the thaw', () => {
+    expect(next(after(sent, unanswered, { ...thawed, count: 0 }, looksFrozen))).toEqual({ do: 'thaw' });
+  });
+
+  it('is tried again for as long as it takes, with pauses', () => {
+    const hold = after(sent, unanswered, { kind: 'thawFailed', error: failed('Unknown') });
+
+    expect(next(hold, 100, { tryAt: 200 })).toEqual({ do: 'wait', until: 200 });
+    expect(next(hold, 10_000_000, { tryAt: 200 })).toEqual({ do: 'thaw' });
+  });
+
+  it('is worth nothing, whatever the counts say', () => {
+    expect(worthOf(after(sent, unanswered, thawed, looksThawed, disarmed))).toMatchObject({
+      succeeded: false,
+      reason: 'FreezeUnanswered',
+      result: { verdict: 'ConsistencyLost', endedBy: 'FreezeFailed' },
+    });
+  });
+
+  it('is not taken for a release when somebody released it meanwhile', () => {
+    expect(worthOf(after(sent, release, unanswered, thawed, looksThawed, disarmed))).toMatchObject({
+      succeeded: false,
+      reason: 'FreezeUnanswered',
+    });
+  });
+});
+
+describe('a freeze that came to nothing', () => {
+  it.each([
+    ['NotRunning', 'GuestNotRunning'],
+    ['NoHypervisor', 'LibvirtNotConnected'],
+    ['Busy', 'AgentBusy'],
+  ] as const)('owes no thaw when it was not sent: %s', (code, reason) => {
+    const hold = after(sent, { kind: 'freezeFailed', error: failed('NotSent', code) });
+
+    expect(next(foldHold(hold, disarmed))).toEqual({ do: 'stop' });
+    expect(worthOf(hold)).toMatchObject({ succeeded: false, reason });
+    expect(worthOf(hold).result).not.toHaveProperty('verdict');
+  });
+
+  it('is left as it is when somebody else holds the guest frozen', () => {
+    const hold = after(sent, { kind: 'freezeFailed', error: failed('Refused', 'Refused') });
+
+    expect(next(hold)).toEqual({ do: 'look' });
+    expect(next([looksFrozen, disarmed].reduce(foldHold, hold))).toEqual({ do: 'stop' });
+    expect(worthOf(foldHold(hold, looksFrozen)).reason).toBe('AlreadyFrozen');
+    expect(worthOf(foldHold(hold, looksThawed)).reason).toBe('FreezeRefused');
+  });
+
+  it('is a failure when the agent froze nothing and calls that a success', () => {
+    const hold = after(sent, { ...frozen, count: 0 }, { ...thawed, count: 0 }, disarmed);
+
+    expect(next(hold)).toEqual({ do: 'stop' });
+    expect(worthOf(hold)).toMatchObject({ succeeded: false, reason: 'NothingFrozen' });
+    expect(worthOf(hold).result).not.toHaveProperty('verdict');
+  });
+
+  it('thaws at once when only some of the mountpoints asked for could be frozen', () => {
+    const asked = { ...planned, mountpoints: ['/a', '/b'] };
+    const hold = [sent, { ...frozen, count: 1 }].reduce(foldHold, asked);
+    const over = [{ ...thawed, count: 1 }, disarmed].reduce(foldHold, hold);
+
+    expect(next(hold)).toEqual({ do: 'thaw' });
+    expect(worthOf(over)).toMatchObject({ reason: 'PartlyFrozen', result: { verdict: 'ConsistencyLost' } });
+  });
+});
+
+describe('a hold that was broken', () => {
+  it.each<[string, string, HoldNews[]]>([
+    ['a thaw that counts fewer', 'Somebody', [release, { ...thawed, count: 1 }, disarmed]],
+    ['an agent that says it is thawed', 'Somebody', [looksThawed, { ...thawed, count: 0 }, disarmed]],
+    ['the guard', 'Guard', [release, { ...thawed, count: 0 }, { ...disarmed, guardFired: true }]],
+    ['a reboot', 'Reboot', [looksThawed, { ...thawed, count: 0 }, { ...disarmed, bootId: 'boot-2' }]],
+    ['a reboot whose freeze by somebody else counts alike', 'Reboot', [release, thawed, { ...disarmed, bootId: 'b' }]],
+    ['a suspend', 'Somebody', [{ kind: 'suspended' }, thawed, disarmed]],
+    ['a channel that was plugged in anew', 'ChannelRepair', [{ kind: 'replugged' }, { ...thawed, count: 0 }, disarmed]],
+    ['a power cut', 'GuestStopped', [{ kind: 'stopped' }]],
+    ['a migration', 'Migration', [{ kind: 'left', how: 'it moved' }]],
+  ])('is never consistent: %s', (_, endedBy, news) => {
+    const hold = after(sent, frozen, ...news);
+
+    expect(next(hold)).toEqual({ do: 'stop' });
+    expect(worthOf(hold)).toMatchObject({
+      succeeded: false,
+      reason: 'ConsistencyLost',
+      result: { verdict: 'ConsistencyLost', endedBy },
+    });
+  });
+
+  it('has no proof when the answer to its thaw was lost and the next one counts nothing', () => {
+    const hold = after(sent, frozen, release, { kind: 'thawFailed', error: failed('Unknown') });
+
+    expect(isThawOwed(hold)).toBe(true);
+    expect(worthOf([{ ...thawed, count: 0 }, disarmed].reduce(foldHold, hold)).result.verdict).toBe('ConsistencyLost');
+    expect(worthOf([thawed, disarmed].reduce(foldHold, hold)).result.verdict).toBe('Consistent');
+  });
+
+  it('asks a guest that refused the thaw, and believes it that it has let go by itself', () => {
+    const hold = after(sent, frozen, release, { kind: 'thawFailed', error: failed('Refused', 'Refused') });
+
+    expect(next(hold)).toEqual({ do: 'look' });
+    expect(next(foldHold(hold, looksFrozen))).toEqual({ do: 'thaw' });
+    expect(next(foldHold(hold, looksThawed))).toEqual({ do: 'disarm' });
+    expect(worthOf([looksThawed, disarmed].reduce(foldHold, hold)).result.verdict).toBe('ConsistencyLost');
+  });
+
+  it('is over on a host that the guest left before it could be seen that it was thawed', () => {
+    const hold = after(sent, unanswered, thawed, { kind: 'left', how: 'it moved' });
+
+    expect(next(hold)).toEqual({ do: 'stop' });
+    expect(hold.result.thawOwed).toBe(true);
+  });
+
+  it('owes the thaw on the host that a frozen guest moved to', () => {
+    expect(after(sent, frozen, { kind: 'left', how: 'it moved' }).result.thawOwed).toBe(true);
+  });
+});
+
+describe('a hold taken up by the next life of the process', () => {
+  it('goes on while its deadline is ahead', () => {
+    const hold = after(sent, frozen, { kind: 'restarted', at: at + 10_000 });
+
+    expect(next(hold, 0, { lookAt: 0 })).toEqual({ do: 'look' });
+    expect(worthOf([release, thawed, disarmed].reduce(foldHold, hold)).result.verdict).toBe('Consistent');
+  });
+
+  it('is thawed at once when its deadline is over', () => {
+    const hold = after(sent, frozen, { kind: 'restarted', at: at + 31_000 });
+
+    expect(next(hold)).toEqual({ do: 'thaw' });
+    expect(worthOf([thawed, disarmed].reduce(foldHold, hold))).toMatchObject({
+      succeeded: false,
+      reason: 'AgentRestart',
+      result: { endedBy: 'AgentRestart' },
+    });
+  });
+
+  it.each([[[]], [[sent]]])('is thawed at once when the freeze may have been sent', (news) => {
+    const hold = after(...news, { kind: 'restarted', at });
+
+    expect(next(hold)).toEqual({ do: 'thaw' });
+    expect(next(foldHold(hold, thawed))).toEqual({ do: 'look' });
+  });
+
+  it('goes on disarming what was thawed', () => {
+    const hold = after(sent, frozen, release, thawed, { kind: 'restarted', at: at + 99_000 });
+
+    expect(next(hold)).toEqual({ do: 'disarm' });
+    expect(worthOf(foldHold(hold, disarmed))).toMatchObject({ succeeded: true, result: { verdict: 'Consistent' } });
+  });
+});
