@@ -16,11 +16,12 @@ import { PacedStatus } from './paced-status.ts';
 import type { Obstacle } from './reachability.ts';
 import { isTargeted } from './target.ts';
 import { noSealingKey } from './task-binder.ts';
-import { isInputProblem, readInputs } from './task-inputs.ts';
+import { isInputProblem, type TaskInputs } from './task-inputs.ts';
 import { sealTask } from './task-sealer.ts';
 
 export interface ExecJobControllerOptions {
   cluster: Cluster;
+  inputs: TaskInputs;
   jobs: { get(key: ObjectKey): GuestExecJob | undefined };
   fleet: Pick<Fleet, 'tasksOf' | 'guestsIn' | 'hostExists' | 'sealingKeyOf'>;
   events: EventRecorder;
@@ -85,14 +86,14 @@ export class ExecJobController {
 
   /** The plan, and the tasks to make now, with what they take from ConfigMaps and Secrets sealed to their nodes. */
   async #planWithInputs(observed: Observed, signal: AbortSignal): Promise<{ plan: Plan; create: GuestTask[] }> {
-    const { cluster, fleet } = this.#options;
+    const { inputs: taskInputs, fleet } = this.#options;
     const { spec, metadata } = observed.job;
     const action = { exec: spec.exec };
     if (!hasReferences(action)) return begun(planExecJob(observed));
     const hindrance = ({ status }: Guest) => (fleet.sealingKeyOf(status?.node ?? '') ? undefined : noKey(status?.node));
     const { plan, create } = begun(planExecJob({ ...observed, hindrance }));
     if (create.length === 0) return { plan, create };
-    const inputs = await readInputs(cluster, metadata.namespace ?? '', action, { signal });
+    const inputs = await taskInputs.read(metadata.namespace ?? '', action, { signal });
     if (isInputProblem(inputs)) {
       const hindered = planExecJob({ ...observed, hindrance: () => inputs });
       const lookAgainMs = Math.min(hindered.lookAgainMs ?? inputsLookAgainMs, inputsLookAgainMs);

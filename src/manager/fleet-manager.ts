@@ -16,10 +16,13 @@ import { HostWatcher } from './host-watcher.ts';
 import { followPasswordRotations, type PasswordRotationsOptions } from './password-rotations.ts';
 import { followKind } from './targeting-kind.ts';
 import { isUnready, TaskBinder } from './task-binder.ts';
+import { TaskInputs } from './task-inputs.ts';
 
 export interface FleetManagerOptions {
   /** Names this process in events. */
   instance: string;
+  /** The operator's own: its Secrets stay out of guests. */
+  namespace: string;
   cluster: Cluster;
   clock: Clock;
   random: Random;
@@ -41,9 +44,10 @@ export interface FleetManager {
 }
 
 export function createFleetManager(options: FleetManagerOptions): FleetManager {
-  const { instance, cluster, clock, random, logger, signal, reports = {} } = options;
+  const { instance, namespace, cluster, clock, random, logger, signal, reports = {} } = options;
   const loops = new ControlLoops({ cluster, clock, random, logger, reports });
   const fleet = createFleet(loops, clock);
+  const inputs = new TaskInputs({ cluster, operatorNamespace: namespace });
   const events = new EventRecorder({ cluster, controller: 'qga.dev/manager', instance, clock, logger, signal });
 
   const { objects: jobs } = followKind(
@@ -53,6 +57,7 @@ export function createFleetManager(options: FleetManagerOptions): FleetManager {
     ({ cache }) => {
       const controller = new ExecJobController({
         cluster,
+        inputs,
         jobs: cache,
         fleet,
         events,
@@ -68,7 +73,7 @@ export function createFleetManager(options: FleetManagerOptions): FleetManager {
   const onAttemptEnded = reports.rotated ?? (() => {});
   const rotations = followPasswordRotations(loops, fleet, { cluster, events, clock, random, onAttemptEnded });
 
-  const binder = new TaskBinder({ cluster, fleet });
+  const binder = new TaskBinder({ cluster, inputs, fleet });
   const bindController = loops.controller('taskbinder', 4, (key, until) => binder.reconcile(key, until));
   fleet.tasks.onChange((key, _before, after) => {
     const guest = after && fleet.guests.cache.get(`${after.metadata.namespace}/${after.spec.guestName}`);

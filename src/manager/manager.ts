@@ -15,7 +15,7 @@ import { createFleetManager } from './fleet-manager.ts';
 
 export interface ManagerOptions {
   kubeconfig: string | undefined;
-  /** Where the leader Lease is kept. */
+  /** The operator's own: where the leader Lease is kept. */
   namespace: string;
   /** Undefined: nothing is served. */
   address: ListenAddress | undefined;
@@ -38,6 +38,7 @@ export async function runManager({ kubeconfig, namespace, address, logger, signa
   const leaseName = 'qga-operator-manager';
   const fleet = createFleetManager({
     instance,
+    namespace,
     cluster: measuredCluster(cluster, clock, metrics.apiRequested),
     clock,
     random,

@@ -4,11 +4,12 @@ import type { Cluster } from '../kube/cluster.ts';
 import type { ObjectKey } from '../kube/objects.ts';
 import type { SealingKey } from '../sealing/sealing-key.ts';
 import type { Fleet } from './fleet.ts';
-import { isInputProblem, readInputs } from './task-inputs.ts';
+import { isInputProblem, type TaskInputs } from './task-inputs.ts';
 import { sealTask } from './task-sealer.ts';
 
 export interface TaskBinderOptions {
   cluster: Cluster;
+  inputs: TaskInputs;
   fleet: Pick<Fleet, 'tasks' | 'guests' | 'sealingKeyOf'>;
 }
 
@@ -59,7 +60,7 @@ export class TaskBinder {
     // Its status is behind, or the host's: nothing would change.
     if (task.spec.sealed?.keyId === sealingKey.id) return { requeueAfterMs: lookAgainMs };
     const { metadata, spec } = task;
-    const inputs = await readInputs(this.#options.cluster, metadata.namespace ?? '', spec.action, { signal });
+    const inputs = await this.#options.inputs.read(metadata.namespace ?? '', spec.action, { signal });
     if (isInputProblem(inputs)) {
       await this.#showWaiting(task, inputs.reason, inputs.message, signal);
       return { requeueAfterMs: lookAgainMs };

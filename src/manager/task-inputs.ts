@@ -16,22 +16,33 @@ export interface InputProblem {
 
 type Action = GuestTaskSpec['action'];
 
-/** Reads what an action takes from ConfigMaps and Secrets of its namespace. Rejects with an ApiError. */
-export async function readInputs(
-  cluster: Cluster,
-  namespace: string,
-  action: Action,
-  options: CallOptions,
-): Promise<SealedPayload | InputProblem> {
-  const reader = new KeyReader(cluster, namespace, options);
-  try {
-    const payload = await inputsOf(action, reader);
-    encodePayload(payload);
-    return payload;
-  } catch (error) {
-    if (error instanceof UnusableInput) return { reason: error.reason, message: error.message };
-    if (error instanceof PayloadTooLargeError) return { reason: 'InputInvalid', message: error.message };
-    throw error;
+export interface TaskInputsOptions {
+  cluster: Cluster;
+  /** The operator's own namespace. Its Secrets, hosts' ssh keys among them, are for nobody's command. */
+  operatorNamespace: string;
+}
+
+/** What tasks take from ConfigMaps and Secrets. */
+export class TaskInputs {
+  readonly #options: TaskInputsOptions;
+
+  constructor(options: TaskInputsOptions) {
+    this.#options = options;
+  }
+
+  /** Reads what an action takes from its namespace. Rejects with an ApiError. */
+  async read(namespace: string, action: Action, options: CallOptions): Promise<SealedPayload | InputProblem> {
+    const { cluster, operatorNamespace } = this.#options;
+    const reader = new KeyReader({ cluster, namespace, hasSecrets: namespace !== operatorNamespace, options });
+    try {
+      const payload = await inputsOf(action, reader);
+      encodePayload(payload);
+      return payload;
+    } catch (error) {
+      if (error instanceof UnusableInput) return { reason: error.reason, message: error.message };
+      if (error instanceof PayloadTooLargeError) return { reason: 'InputInvalid', message: error.message };
+      throw error;
+    }
   }
 }
 
@@ -86,16 +97,20 @@ class UnusableInput extends Error {
   }
 }
 
+interface KeyReaderOptions {
+  cluster: Cluster;
+  namespace: string;
+  /** Whether the namespace's Secrets may be given to guests. */
+  hasSecrets: boolean;
+  options: CallOptions;
+}
+
 /** Reads keys of ConfigMaps and Secrets, each object once. */
 class KeyReader {
-  readonly #cluster: Cluster;
-  readonly #namespace: string;
-  readonly #options: CallOptions;
+  readonly #options: KeyReaderOptions;
   readonly #objects = new Map<string, Promise<ConfigMap | Secret | undefined>>();
 
-  constructor(cluster: Cluster, namespace: string, options: CallOptions) {
-    this.#cluster = cluster;
-    this.#namespace = namespace;
+  constructor(options: KeyReaderOptions) {
     this.#options = options;
   }
 
@@ -112,13 +127,15 @@ class KeyReader {
 
   /** Undefined where it is missing and may be. */
   async bytes(reference: KeyReference): Promise<Buffer | undefined> {
+    const { namespace, hasSecrets } = this.#options;
     const { name, key, optional } = selectorOf(reference);
+    if (reference.secretKeyRef && !hasSecrets) throw new UnusableInput('InputInvalid', ownSecret(namespace, name));
     const object = await this.#object(reference);
     const bytes = object && (reference.secretKeyRef ? decoded(object.data, key) : bytesOfConfigMap(object, key));
     if (bytes || optional) return bytes;
     const missing = object ? `has no key ${key}` : 'does not exist';
     const kind = reference.secretKeyRef ? 'Secret' : 'ConfigMap';
-    throw new UnusableInput('InputNotFound', `${kind} ${this.#namespace}/${name} ${missing}: it is waited for`);
+    throw new UnusableInput('InputNotFound', `${kind} ${namespace}/${name} ${missing}: it is waited for`);
   }
 
   #object(reference: KeyReference): Promise<ConfigMap | Secret | undefined> {
@@ -126,10 +143,9 @@ class KeyReader {
     const id = `${reference.secretKeyRef ? 'secret' : 'configmap'}/${name}`;
     const known = this.#objects.get(id);
     if (known) return known;
-    const ref = { namespace: this.#namespace, name };
-    const read = reference.secretKeyRef
-      ? this.#cluster.get(secrets, ref, this.#options)
-      : this.#cluster.get(configMaps, ref, this.#options);
+    const { cluster, namespace, options } = this.#options;
+    const ref = { namespace, name };
+    const read = reference.secretKeyRef ? cluster.get(secrets, ref, options) : cluster.get(configMaps, ref, options);
     const found = read.catch((error: unknown) => {
       if (isNotFound(error)) return undefined;
       throw error;
@@ -148,6 +164,10 @@ function selectorOf({ secretKeyRef, configMapKeyRef }: KeyReference) {
 function describe(reference: KeyReference): string {
   const { name, key } = selectorOf(reference);
   return `key ${key} of ${reference.secretKeyRef ? 'Secret' : 'ConfigMap'} ${name}`;
+}
+
+function ownSecret(namespace: string, name: string): string {
+  return `Secret ${namespace}/${name} is in the operator's own namespace, whose Secrets no guest is given: put the guest and the Secret into another, by namespace in the domain's metadata or by the agent's default namespace`;
 }
 
 function bytesOfConfigMap({ data, binaryData }: ConfigMap, key: string): Buffer | undefined {

@@ -69,15 +69,16 @@ export interface ManagerSeams {
 /** As `runManager`, less what ties it to a machine. */
 export async function runSimulatedManager({ process, cluster, logger }: ManagerSeams): Promise<void> {
   const { clock, chance: random, terminate, name: identity } = process;
+  const namespace = 'qga-system';
   const fleet = createFleetManager({
     instance: identity,
+    namespace,
     cluster,
     clock,
     random,
     logger,
     signal: terminate.signal,
   });
-  const namespace = 'qga-system';
   const elector = new LeaderElector({ cluster, namespace, name: 'qga-operator-manager', identity, clock, logger });
   await runTogether(
     terminate.signal,

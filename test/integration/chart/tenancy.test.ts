@@ -1,7 +1,8 @@
+import { randomUUID } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { apiVersion } from '../../../src/api/resources.ts';
+import { apiVersion, domainUuidLabel } from '../../../src/api/resources.ts';
 import { eventually } from '../../harness/eventually.ts';
 import { sharedCluster, testFolder, testNamespace } from '../../harness/fixtures.ts';
 import { createKubectl, type Kubectl } from '../../harness/kubectl.ts';
@@ -33,7 +34,8 @@ beforeAll(async () => {
 });
 
 function guest(namespace: string): object {
-  return { apiVersion, kind: 'Guest', metadata: { name: 'web-1', namespace } };
+  const labels = { [domainUuidLabel]: randomUUID() };
+  return { apiVersion, kind: 'Guest', metadata: { name: 'web-1', namespace, labels } };
 }
 
 function job(name: string, namespace: string): object {
@@ -85,6 +87,16 @@ describe('an operator', () => {
     await apply(job('operated', teamA));
     await kubectl('delete', 'guestexecjob', 'operated', '-n', teamA);
     await kubectl('patch', 'guest', 'web-1', '-n', teamA, '--type=merge', '-p', '{"spec":{"suspend":true}}');
+  });
+
+  it("points no guest at another team's domain, by changing or by removing its label", async () => {
+    const { kubectl } = people['qga-operator'];
+    const label = (change: string) => kubectl('label', '--overwrite', 'guest', 'web-1', change, '-n', teamA);
+    const refusal = 'the label qga.dev/domain-uuid is not for people';
+
+    await label('tier=db');
+    await expect(label('qga.dev/domain-uuid=11111111-2222-4333-8444-555555555555')).rejects.toThrow(refusal);
+    await expect(label('qga.dev/domain-uuid-')).rejects.toThrow(refusal);
   });
 
   it('makes no task, deletes no guest and says of nothing how it went', async () => {

@@ -3,12 +3,12 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parseAllDocuments } from 'yaml';
 import type { GuestExecJob } from '../../../src/api/resources.ts';
+import { tokenKubeconfig } from '../../harness/account.ts';
 import { eventually } from '../../harness/eventually.ts';
 import { sharedCluster, testFolder } from '../../harness/fixtures.ts';
 import { harnessPaths } from '../../harness/paths.ts';
 import { run } from '../../harness/run.ts';
 import { repository } from '../../harness/vitest/shared.ts';
-import { tokenKubeconfig } from '../../harness/account.ts';
 
 // No kubelet runs here: what the pods would run is run as their ServiceAccount. Nor does a manager that could reach a guest:
 // how a job ended is written by the test.

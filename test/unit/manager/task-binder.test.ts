@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Guest, GuestTask } from '../../../src/api/resources.ts';
 import { newNodeOf, TaskBinder } from '../../../src/manager/task-binder.ts';
+import { TaskInputs } from '../../../src/manager/task-inputs.ts';
 import { MemoryCluster } from '../support/memory-cluster.ts';
 import { aGuest, aJob, aTask } from './objects.ts';
 
@@ -54,7 +55,8 @@ it('binds a task anew as it was last seen, and counts the move', async () => {
     guests: { cache: { get: () => movedGuest } },
     sealingKeyOf: () => undefined,
   };
-  const binder = new TaskBinder({ cluster: cluster.cluster, fleet: fleet as never });
+  const inputs = new TaskInputs({ cluster: cluster.cluster, operatorNamespace: 'qga-system' });
+  const binder = new TaskBinder({ cluster: cluster.cluster, inputs, fleet: fleet as never });
 
   await binder.reconcile('team-a/task', AbortSignal.timeout(5000));
 

@@ -2,21 +2,22 @@ import { expect, it } from 'vitest';
 import type { Exec } from '../../../src/api/schema/exec.ts';
 import type { GuestTaskSpec } from '../../../src/api/schema/guest-task.ts';
 import type { ConfigMap } from '../../../src/kube/core-resources.ts';
-import { readInputs } from '../../../src/manager/task-inputs.ts';
+import { TaskInputs } from '../../../src/manager/task-inputs.ts';
 import { MemoryCluster } from '../support/memory-cluster.ts';
 
 const base64 = (text: string) => Buffer.from(text).toString('base64');
 
 function setUp() {
   const cluster = new MemoryCluster();
-  const put = (name: string, more: object) => {
-    const object = { metadata: { name, namespace: 'team-a' }, ...more };
-    cluster.objects.set(`team-a/${name}`, object);
+  const put = (name: string, more: object, namespace = 'team-a') => {
+    cluster.objects.set(`${namespace}/${name}`, { metadata: { name, namespace }, ...more });
   };
   put('db', { data: { password: base64('s3cret'), blob: Buffer.from([0, 255]).toString('base64') } });
   put('scripts', { data: { 'deploy.sh': 'echo hi' }, binaryData: { tar: base64('bytes') } });
-  const read = (exec: Exec) => readInputs(cluster.cluster, 'team-a', { exec }, {});
-  return { cluster, read };
+  const inputs = new TaskInputs({ cluster: cluster.cluster, operatorNamespace: 'qga-system' });
+  const readAction = (action: GuestTaskSpec['action'], namespace = 'team-a') => inputs.read(namespace, action, {});
+  const read = (exec: Exec) => readAction({ exec });
+  return { cluster, put, read, readAction };
 }
 const secret = (key: string, optional?: boolean) => ({
   secretKeyRef: { name: 'db', key, ...(optional !== undefined && { optional }) },
@@ -76,8 +77,7 @@ it('refuses what is too large for one task', async () => {
 });
 
 it('gives the bytes of a file, and the arguments of a command as text', async () => {
-  const { cluster } = setUp();
-  const read = (action: GuestTaskSpec['action']) => readInputs(cluster.cluster, 'team-a', action, {});
+  const { readAction: read } = setUp();
 
   expect(await read({ writeFile: { path: '/a', contentFrom: secret('blob') } })).toEqual({
     kind: 'file',
@@ -90,8 +90,23 @@ it('gives the bytes of a file, and the arguments of a command as text', async ()
 });
 
 it('waits for what a file is made of, whatever its reference says', async () => {
-  const { cluster } = setUp();
+  const { readAction } = setUp();
   const action = { writeFile: { path: '/a', contentFrom: secret('nothing', true) } };
 
-  expect(await readInputs(cluster.cluster, 'team-a', action, {})).toMatchObject({ reason: 'InputNotFound' });
+  expect(await readAction(action)).toMatchObject({ reason: 'InputNotFound' });
+});
+
+it("gives no Secret of the operator's own namespace to a guest, without reading it, but ConfigMaps", async () => {
+  const { cluster, put, readAction } = setUp();
+  put('ssh-key', { data: { key: base64('private') } }, 'qga-system');
+  put('scripts', { data: { 'deploy.sh': 'echo hi' } }, 'qga-system');
+  const key = { secretKeyRef: { name: 'ssh-key', key: 'key', optional: true } };
+
+  expect(await readAction({ writeFile: { path: '/a', contentFrom: key } }, 'qga-system')).toEqual({
+    reason: 'InputInvalid',
+    message: expect.stringMatching(/^Secret qga-system\/ssh-key is in the operator's own namespace/),
+  });
+  expect(cluster.calls).toEqual([]);
+  const script = { sourceFrom: configMap('deploy.sh') };
+  expect(await readAction({ exec: { script } }, 'qga-system')).toEqual({ kind: 'exec', script: 'echo hi' });
 });
