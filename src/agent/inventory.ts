@@ -6,6 +6,7 @@ import { isAlreadyExists, isNotFound } from '../kube/errors.ts';
 import type { Logger } from '../observability/log.ts';
 import type { Clock } from '../seams/clock.ts';
 import { type DomainMetadata, parseDomainMetadata } from './domain-metadata.ts';
+import { labelledBy, labelPatch } from './guest-labels.ts';
 import { guestNames } from './guest-name.ts';
 import type { GuestRegistry } from './guest-registry.ts';
 import { guestStatus } from './guest-status.ts';
@@ -129,10 +130,10 @@ export class Inventory {
   async #write(live: LiveGuest, domain: Domain, signal: AbortSignal): Promise<boolean> {
     const { cluster, node, clock } = this.#options;
     const metadata = this.#metadataOf(domain);
-    const namespace = metadata.namespace ?? this.#options.defaultNamespace;
     const known = this.#options.guestOf(domain.uuid);
+    const namespace = (metadata ?? known?.metadata)?.namespace ?? this.#options.defaultNamespace;
     const moved = known !== undefined && known.metadata.namespace !== namespace;
-    const guest = known && !moved ? known : await this.#findOrCreate(domain, namespace, metadata, signal);
+    const guest = known && !moved ? known : await this.#findOrCreate(domain, namespace, metadata?.labels ?? {}, signal);
     if (!guest) return true;
 
     const { health, channel, refreshed, freezeView: freeze } = live;
@@ -141,36 +142,33 @@ export class Inventory {
     const ours = isDeepStrictEqual(guest.status, status)
       ? guest
       : await cluster.replaceStatus(guests, { ...guest, status }, { signal });
-    await this.#label(ours, metadata.labels, signal);
+    const patch = metadata && labelPatch(ours, metadata.labels);
+    if (patch) await cluster.mergePatch(guests, ours.metadata, patch, { signal });
     if (moved) await this.#remove(known, signal);
     return false;
   }
 
-  /** Bad metadata costs the Guest its labels, not its place in the inventory. */
-  #metadataOf(domain: Domain): DomainMetadata {
+  /** Undefined where it can't be read: a slip of the pen takes no guest out of its namespace, nor out of a backup. */
+  #metadataOf(domain: Domain): DomainMetadata | undefined {
     try {
       return parseDomainMetadata(domain.metadataXml);
     } catch (error) {
       this.#options.logger.warn({ err: error, domain: domain.name }, "a domain's qga metadata is not used");
-      return { labels: {} };
+      return undefined;
     }
   }
 
   async #findOrCreate(
     domain: Domain,
     namespace: string,
-    { labels }: DomainMetadata,
+    labels: Record<string, string>,
     signal: AbortSignal,
   ): Promise<Guest | undefined> {
+    const carried = labelledBy(labels);
+    const ours = { ...carried, labels: { ...carried.labels, [domainUuidLabel]: domain.uuid } };
     for (const name of guestNames(domain.name, domain.uuid)) {
-      const found = await this.#getOrCreate(
-        {
-          apiVersion,
-          kind: 'Guest',
-          metadata: { name, namespace, labels: { ...labels, [domainUuidLabel]: domain.uuid } },
-        },
-        signal,
-      );
+      const guest: Guest = { apiVersion, kind: 'Guest', metadata: { name, namespace, ...ours } };
+      const found = await this.#getOrCreate(guest, signal);
       if (found.metadata.labels?.[domainUuidLabel] === domain.uuid)
         return this.#isOurs(found, domain) ? found : undefined;
     }
@@ -200,13 +198,6 @@ export class Inventory {
     const { node } = guest.status ?? {};
     if (node === undefined || node === this.#options.node) return true;
     return isRunning(domain) && isLetGo(guest);
-  }
-
-  async #label(guest: Guest, labels: Record<string, string>, signal: AbortSignal): Promise<void> {
-    const missing = Object.entries(labels).filter(([name, value]) => guest.metadata.labels?.[name] !== value);
-    if (missing.length === 0) return;
-    const patch = { metadata: { labels: Object.fromEntries(missing) } };
-    await this.#options.cluster.mergePatch(guests, guest.metadata, patch, { signal });
   }
 
   async #remove(guest: Guest | undefined, signal: AbortSignal): Promise<void> {

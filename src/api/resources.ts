@@ -45,6 +45,8 @@ export const domainUuidLabel = `${group}/domain-uuid`;
 export const ownerUidLabel = `${group}/owner-uid`;
 /** On a GuestTask: the Guest it is for. */
 export const guestLabel = `${group}/guest`;
+/** On a Guest: the names of those of its labels that are its domain's metadata's, with commas between. */
+export const metadataLabelsAnnotation = `${group}/metadata-labels`;
 /** On a Guest: any new value asks for a look at all of it now. */
 export const refreshAnnotation = `${group}/refresh`;
 /** On a Guest: any new value asks for its agent channel to be plugged in anew. */

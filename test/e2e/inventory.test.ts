@@ -66,24 +66,20 @@ it('looks again when it is asked to, and tells how the clock stands', async () =
   expect(status?.clock).toEqual({ driftMilliseconds: expect.any(Number), measuredAt: expect.any(String) });
 });
 
-it('takes labels from metadata that were written while the guest runs, as docs/guests.md says', async () => {
-  const uri = 'https://qga.dev/v1';
-  const element = `<guest namespace="${namespace}"><label name="tier" value="silver"/></guest>`;
+it('takes labels from metadata that were written while the guest runs, as docs/guests.md says, and takes them off', async () => {
+  const setMetadata = async (labels: string) => {
+    const element = `<guest namespace="${namespace}">${labels}</guest>`;
+    const ours = ['--uri', 'https://qga.dev/v1', '--key', 'qga', '--live', '--config', '--set', element];
+    await sharedHypervisor().virsh(['metadata', 'Inv_1', ...ours]);
+  };
+  await sharedCluster().kubectl('label', 'guest', 'inv-1', '-n', namespace, 'by=people');
 
-  await sharedHypervisor().virsh([
-    'metadata',
-    'Inv_1',
-    '--uri',
-    uri,
-    '--key',
-    'qga',
-    '--live',
-    '--config',
-    '--set',
-    element,
-  ]);
+  await setMetadata('<label name="tier" value="silver"/><label name="app" value="web"/>');
+  await within2s('the labels', ({ metadata }) => metadata.labels?.['tier'] === 'silver');
+  await setMetadata('<label name="app" value="web"/>');
+  const { metadata } = await within2s('the label to go', ({ metadata: now }) => now.labels?.['tier'] === undefined);
 
-  await within2s('the label', ({ metadata }) => metadata.labels?.['tier'] === 'silver');
+  expect(metadata.labels).toMatchObject({ app: 'web', by: 'people' });
 });
 
 it('sees the agent go, and come back', async () => {
