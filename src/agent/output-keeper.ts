@@ -4,9 +4,9 @@ import { type ConfigMap, configMaps, type Secret, secrets } from '../kube/core-r
 import { isAlreadyExists, isPassing } from '../kube/errors.ts';
 import { controllerOf, type ObjectMeta } from '../kube/objects.ts';
 import type { Clock } from '../seams/clock.ts';
+import { type OutputStream, outputName } from './output-name.ts';
 
 export type OutputKind = 'ConfigMap' | 'Secret';
-export type OutputStream = 'stdout' | 'stderr';
 
 /** What marks an object, and is the type of a Secret, that holds what a command printed. */
 const outputMark = 'qga.dev/output';
@@ -41,7 +41,7 @@ export class OutputKeeper {
    */
   async keep(kind: OutputKind, stream: OutputStream, part: number, bytes: Buffer): Promise<string> {
     const { clock, signal } = this.#options;
-    const name = `${this.#task.metadata.name}-${stream}-${part}`;
+    const name = outputName(this.#task.metadata, stream, part);
     const giveUpAt = clock.monotonic() + givesUpAfterMs;
     for (let waitMs = firstRetryMs; ; waitMs = Math.min(waitMs * 2, longestRetryMs)) {
       try {

@@ -4,7 +4,8 @@ import type { SpoolReport } from '../../guest/spool-report.ts';
 import { spoolFolder } from '../../guest/spool-script.ts';
 import { ApiError } from '../../kube/errors.ts';
 import { AgentError } from '../../qga/errors.ts';
-import type { OutputKind, OutputStream } from '../output-keeper.ts';
+import type { OutputKind } from '../output-keeper.ts';
+import type { OutputStream } from '../output-name.ts';
 import type { ActionRun, Ending } from './action.ts';
 
 type Stored = NonNullable<ExecResult['stored']>;

@@ -1,4 +1,5 @@
 import { beforeAll, describe, expect, it } from 'vitest';
+import { outputName } from '../../../src/agent/output-name.ts';
 import {
   apiVersion,
   domainUuidLabel,
@@ -89,12 +90,12 @@ async function hostOf(name: string): Promise<GuestHost> {
   return await admin.create(guestHosts, { apiVersion, kind: 'GuestHost', metadata: { name } });
 }
 
-async function taskOn(nodeName: string): Promise<GuestTask> {
+async function taskOn(nodeName: string, name = fresh('task')): Promise<GuestTask> {
   const spec = { guestName: 'web-1', guestUID: uuidOf(0), nodeName, action: { exec: { command: ['true'] } } };
   return await admin.create(guestTasks, {
     apiVersion,
     kind: 'GuestTask',
-    metadata: { name: fresh('task'), namespace },
+    metadata: { name, namespace },
     spec,
   });
 }
@@ -111,7 +112,7 @@ function leaseOf(host: string, metadata: Partial<ObjectMeta> = {}): Lease {
 /** Long output of a task, as an agent may write it. */
 function output({ metadata }: GuestTask, changes: Partial<ObjectMeta> = {}): Output {
   const owner = { apiVersion, kind: 'GuestTask', name: metadata.name, uid: metadata.uid as string };
-  const name = `${metadata.name}-stdout-${(made += 1)}`;
+  const name = outputName(metadata, 'stdout', (made += 1));
   return {
     apiVersion: 'v1',
     kind: 'ConfigMap',
@@ -313,7 +314,10 @@ describe('an agent and output', () => {
   it('writes it into ConfigMaps and Secrets of our type', async () => {
     const task = await taskOn(mine);
 
+    const longNamed = await taskOn(mine, 'x'.repeat(253));
+
     await agent.create(outputs, output(task));
+    await agent.create(outputs, output(longNamed));
     await agent.create(secrets, secretOutput(task, 'qga.dev/output'));
   });
 
@@ -331,7 +335,8 @@ describe('an agent and output', () => {
       [output(task, { ownerReferences: foreign }), 'is owned by the GuestTask'],
       [output(task, { name: fresh('kube-root-ca') }), 'is named after it'],
       [output(task, { name: 'deploy-script', ownerReferences: named('d') }), 'is named after it'],
-      [output(task, { name: `${task.metadata.name}-stdout-0x` }), 'is named after it'],
+      [output(task, { name: `${outputName(task.metadata, 'stdout', 0)}x` }), 'is named after it'],
+      [output(task, { name: `${task.metadata.name}-00000000-stdout-0` }), 'is named after it'],
       [{ ...output(task), binaryData: { 'run.sh': 'aGVsbG8=' } }, 'bytes under the key data'],
       [{ ...output(task), data: { 'run.sh': 'reboot' } }, 'bytes under the key data'],
       [output(task, { labels: { 'qga.dev/output': '', grafana_dashboard: '1' } }), 'labels and annotations of qga.dev'],
