@@ -71,6 +71,8 @@ export class TaskExecutor {
   readonly #underWay = new Map<string, { run: TaskRun | undefined; done: Promise<void> }>();
   /** Delivered tasks whose end the cache does not show yet, with their moves then: it must not be taken for news. */
   readonly #delivered = new Map<string, number>();
+  /** Tasks that are being claimed, by UID: who is missing here when the answer comes, has gone meanwhile. */
+  readonly #claiming = new Set<string>();
   readonly #pauses: Pauses;
   readonly #parting: TaskParting;
 
@@ -184,6 +186,7 @@ export class TaskExecutor {
     const uid = uidOf(task);
     this.#pauses.forget(uid);
     this.#delivered.delete(uid);
+    this.#claiming.delete(uid);
     if (this.#underWay.get(uid)?.run || this.#options.journal.get(uid)) this.#parting.part(uid, task.metadata);
   }
 
@@ -215,14 +218,22 @@ export class TaskExecutor {
     bootId: string | undefined,
     sentBefore: Sent | undefined,
   ): Promise<void> {
+    const uid = uidOf(task);
     this.#enter(task, guest, known.action);
+    this.#claiming.add(uid);
     try {
       const claimed = await this.#claim(task, bootId, sentBefore ? task.status : undefined);
+      if (!this.#claiming.has(uid)) {
+        this.#leave(task, guest);
+        return;
+      }
       this.#options.onStarted?.(known.actionName);
       this.#start(claimed, guest, known, sentBefore);
     } catch (error) {
       this.#leave(task, guest);
       throw error;
+    } finally {
+      this.#claiming.delete(uid);
     }
   }
 

@@ -71,6 +71,9 @@ export class Informer<T extends KubeObject> {
   }
 
   #put(object: T): void {
+    const { uid } = this.cache.get(keyOf(object))?.metadata ?? {};
+    // Made anew by the same name while nobody watched: what the old one was is news by itself.
+    if (uid !== undefined && uid !== object.metadata.uid) this.#remove(keyOf(object));
     const before = this.cache.set(object);
     if (before?.metadata.resourceVersion !== object.metadata.resourceVersion) this.#tell(keyOf(object), before, object);
   }

@@ -31,7 +31,10 @@ async function executorWith({ cluster, freezes }: { cluster: Partial<Cluster>; f
     info: () => ({ uri: 'test:///', libvirtVersion: '9.0.0', hypervisorVersion: '1' }),
   };
   const registry = new GuestRegistry(hypervisor as Hypervisor);
-  registry.get(uuid).domain = { ...aDomain, uuid };
+  const live = registry.get(uuid);
+  live.domain = { ...aDomain, uuid };
+  live.health = { state: 'answers', facts: { agent: { allowedCommands: ['guest-exec', 'guest-exec-status'] } } };
+  const started: string[] = [];
   const options: TaskExecutorOptions = {
     cluster: cluster as Cluster,
     freezes: freezes as FreezeKeeper,
@@ -45,8 +48,9 @@ async function executorWith({ cluster, freezes }: { cluster: Partial<Cluster>; f
     logger: recordingLogger().logger,
     signal: new AbortController().signal,
     lookAgain: () => {},
+    onStarted: (actionName) => started.push(actionName),
   };
-  return { journal, executor: new TaskExecutor(options) };
+  return { journal, started, executor: new TaskExecutor(options) };
 }
 
 function aClaimedTask(journal: string): GuestTask {
@@ -70,6 +74,26 @@ it('has on the disk that somebody may have begun with a task before it claims th
   await expect(executor.reconcile(task)).rejects.toThrow('socket hang up');
 
   expect(atClaim).toMatchObject({ state: 'sending', takenOver: 'JournalLost', bootId: 'boot-1' });
+});
+
+it('begins nothing of a task that was deleted while it was being claimed', async () => {
+  const task = aTask(aJob(), guest, { phase: 'Pending' });
+  let claimed: unknown;
+  const { started, executor } = await executorWith({
+    cluster: {
+      async replaceStatus(_, object) {
+        claimed = object;
+        executor.deleted(task);
+        return object;
+      },
+    },
+  });
+
+  await executor.reconcile(task);
+  await executor.drained();
+
+  expect(claimed).toMatchObject({ status: { phase: 'Claimed' } });
+  expect(started).toEqual([]);
 });
 
 it('leaves to the next process a freeze that the end of this one cut off, though its task has moved', async () => {
