@@ -1,25 +1,21 @@
 import type { Guest, GuestExecJob } from '../api/resources.ts';
-import type { GuestResult } from '../api/schema/guest-exec-job.ts';
-import type { Plan } from './exec-job-plan.ts';
+import type { GuestExecJobStatus, GuestResult } from '../api/schema/guest-exec-job.ts';
 import { endOfJob, type JobEnd, jobStatus } from './exec-job-status.ts';
 import { missingGuest, resultWithoutTask } from './guest-fate.ts';
-import { ttlMs } from './job-deadlines.ts';
+import { listed } from './listed.ts';
 import { type Obstacle, obstacle } from './reachability.ts';
 
-/** Says who would run and who would not, as things stand now, and ends the job. */
-export function planDryRun(job: GuestExecJob, guests: readonly Guest[], now: number): Plan {
+/** Who would run and who would not, as things stand now, as the end of the job. */
+export function dryRun(
+  job: GuestExecJob,
+  guests: readonly Guest[],
+  now: number,
+): { status: GuestExecJobStatus; ended: JobEnd } {
   const results = guests.map((guest) => wouldBe(guest, obstacle(guest, { exec: job.spec.exec })));
   if (results.length === 0 && job.spec.target.guestName !== undefined) results.push(missingGuest(job, true));
   const ended = guests.length > 0 ? endOfDryRun(results) : (endOfJob(job, results, undefined) as JobEnd);
   const input = { now, startTime: now, suspended: false, ended, waitsUntil: now };
-  return {
-    create: [],
-    release: [],
-    giveUp: [],
-    status: jobStatus(job, results, [], input),
-    ended,
-    lookAgainMs: ttlMs(job),
-  };
+  return { status: jobStatus(job, results, [], input), ended };
 }
 
 function wouldBe(guest: Guest, blocked: Obstacle | undefined): GuestResult {
@@ -31,12 +27,11 @@ function wouldBe(guest: Guest, blocked: Obstacle | undefined): GuestResult {
 
 function endOfDryRun(results: readonly GuestResult[]): JobEnd {
   const not = results.filter(({ reason }) => reason !== 'WouldRun');
-  const named = not.slice(0, 3).map(({ name, reason }) => `${name} (${reason})`);
-  const more = not.length > named.length ? ` and ${not.length - named.length} more` : '';
+  const named = listed(not.map(({ name, reason }) => `${name} (${reason})`));
   const message = `dry run: would start in ${results.length - not.length} of ${results.length} guests now`;
   return {
     type: 'Complete',
     reason: 'DryRun',
-    message: not.length > 0 ? `${message}, not in ${named.join(', ')}${more}` : message,
+    message: not.length > 0 ? `${message}, not in ${named}` : message,
   };
 }

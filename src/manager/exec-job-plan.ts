@@ -2,16 +2,16 @@ import type { Guest, GuestExecJob, GuestTask } from '../api/resources.ts';
 import type { GuestExecJobStatus, GuestResult } from '../api/schema/guest-exec-job.ts';
 import { isTrue } from '../kube/conditions.ts';
 import { timestamp } from '../seams/clock.ts';
-import { planDryRun } from './exec-job-dry-run.ts';
-import { endOfJob, isOver, type JobEnd, jobStatus } from './exec-job-status.ts';
+import { dryRun } from './exec-job-dry-run.ts';
+import { endOfJob, type JobEnd, jobStatus } from './exec-job-status.ts';
 import { type Stop, stopOf } from './exec-job-stop.ts';
 import { type Course, courseAfter, courseOf } from './guest-course.ts';
 import { fateOf, missingGuest, resultWithoutTask } from './guest-fate.ts';
-import { guestResultOf } from './guest-result.ts';
+import { guestResultOf, isOver } from './guest-result.ts';
 import { nextLook } from './instants.ts';
 import { scaled } from './int-or-percent.ts';
 import { deadlinesOf, startingDeadlineMs, startOf, ttlMs } from './job-deadlines.ts';
-import { type Obstacle, obstacle } from './reachability.ts';
+import { hostDown, type Obstacle } from './reachability.ts';
 import { byName, nameOf } from './target.ts';
 import { fateOfTask, type GivenUp, givenUpAt, graceMs } from './task-fate.ts';
 import { taskFor } from './task-template.ts';
@@ -46,6 +46,8 @@ export interface Plan {
   lookAgainMs?: number | undefined;
 }
 
+const nothingToDo = { create: [], release: [], giveUp: [] };
+
 const defaultParallelism = 10;
 
 const hostGone = 'nobody can tell how the command ended, or whether it ran';
@@ -63,7 +65,7 @@ interface Candidate {
 export function planExecJob({ job, guests, tasks, hostExists, hindrance = unhindered, now }: Observed): Plan {
   const status = job.status ?? {};
   if (isTrue(status.conditions, 'Complete') || isTrue(status.conditions, 'Failed')) return afterTheEnd(job, now);
-  if (job.spec.dryRun) return planDryRun(job, guests, now);
+  if (job.spec.dryRun) return { ...nothingToDo, ...dryRun(job, guests, now), lookAgainMs: ttlMs(job) };
 
   const suspended = job.spec.suspend === true;
   const startTime = startOf(job, now);
@@ -150,7 +152,7 @@ function lineUp(job: GuestExecJob, guests: readonly Guest[], tasks: readonly Gue
 
 /** In how many further guests it may be started; what runs on a host that has fallen silent takes nobody's place. */
 function freeSlots(job: GuestExecJob, courses: readonly Course[], guests: readonly Guest[], targets: number): number {
-  const silent = new Set(guests.filter((guest) => obstacle(guest)?.reason === 'HostDown').map(nameOf));
+  const silent = new Set(guests.filter(hostDown).map(nameOf));
   const busy = courses.filter(({ state, result }) => state === 'underWay' && !silent.has(result.name)).length;
   const atOnce = Math.max(1, scaled(job.spec.parallelism ?? defaultParallelism, targets));
   return Math.max(0, atOnce - busy);
@@ -176,7 +178,7 @@ function abandoned(result: GuestResult): GuestResult {
 
 function afterTheEnd(job: GuestExecJob, now: number): Plan {
   const status = job.status as GuestExecJobStatus;
-  const plan: Plan = { create: [], release: [], giveUp: [], status };
+  const plan: Plan = { ...nothingToDo, status };
   const ttl = ttlMs(job);
   if (ttl === undefined) return plan;
   const left = Date.parse(status.completionTime ?? timestamp(now)) + ttl - now;

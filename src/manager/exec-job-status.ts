@@ -1,10 +1,11 @@
-import { type GuestExecJob, type GuestTask, isOverPhase } from '../api/resources.ts';
+import type { GuestExecJob, GuestTask } from '../api/resources.ts';
 import type { Condition } from '../api/schema/common.ts';
 import type { GuestExecJobStatus, GuestResult } from '../api/schema/guest-exec-job.ts';
 import { setCondition } from '../kube/conditions.ts';
 import { timestamp } from '../seams/clock.ts';
 import { isFailure, type Stop } from './exec-job-stop.ts';
-import { inlineGuests, inlineOutputBytes, withOutput } from './guest-result.ts';
+import { inlineGuests, inlineOutputBytes, isOver, withOutput } from './guest-result.ts';
+import { listed } from './listed.ts';
 import { describeTarget } from './target.ts';
 
 /** How a job ended. */
@@ -12,11 +13,6 @@ export interface JobEnd {
   type: 'Complete' | 'Failed';
   reason: string;
   message: string;
-}
-
-/** `Unknown` is an end too: nobody will ever know more. */
-export function isOver({ phase }: GuestResult): boolean {
-  return isOverPhase(phase);
 }
 
 /** How the job ended; undefined while it goes on. Whether nobody matched is told by no results at all. */
@@ -38,12 +34,11 @@ export function endOfJob(
     return { type: 'Failed', reason: first.reason ?? first.phase, message: first.message ?? first.phase };
   }
   const late = bad.some(({ reason }) => reason === 'DeadlineExceeded');
-  const named = bad.slice(0, 3).map(({ name, reason, phase }) => `${name} (${reason ?? phase})`);
-  const more = bad.length > named.length ? ` and ${bad.length - named.length} more` : '';
+  const named = listed(bad.map(({ name, reason, phase }) => `${name} (${reason ?? phase})`));
   return {
     type: 'Failed',
     reason: late ? 'DeadlineExceeded' : 'GuestsFailed',
-    message: `${bad.length} of ${results.length} guests failed: ${named.join(', ')}${more}`,
+    message: `${bad.length} of ${results.length} guests failed: ${named}`,
   };
 }
 
@@ -90,13 +85,13 @@ export function jobStatus(
     unknown: count((result) => isFailure(result) && result.phase === 'Unknown'),
     ignored: count((result) => result.ignored === true),
     skipped: count(({ phase }) => phase === 'Skipped'),
-    guests: listed(results, tasks),
+    guests: shownResults(results, tasks),
     conditions: jobConditions(job, results, input),
   };
 }
 
 /** The guests that a status lists, worst first, with as much of their output as there is room for. */
-function listed(results: readonly GuestResult[], tasks: readonly GuestTask[]): GuestResult[] {
+function shownResults(results: readonly GuestResult[], tasks: readonly GuestTask[]): GuestResult[] {
   const worst = results.toSorted(worstFirst).slice(0, inlineGuests);
   const named = new Set(worst.map(({ taskName }) => taskName));
   const shown = new Map(

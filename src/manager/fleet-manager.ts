@@ -15,8 +15,9 @@ import type { WindowFinish } from './freeze-window-finish.ts';
 import { HostWatcher } from './host-watcher.ts';
 import { followPasswordRotations, type PasswordRotationsOptions } from './password-rotations.ts';
 import { followKind } from './targeting-kind.ts';
-import { isUnready, TaskBinder } from './task-binder.ts';
+import { TaskBinder } from './task-binder.ts';
 import { TaskInputs } from './task-inputs.ts';
+import { isUnready } from './task-readiness.ts';
 
 export interface FleetManagerOptions {
   /** Names this process in events. */

@@ -15,7 +15,7 @@ import type { SealingKey } from '../sealing/sealing-key.ts';
 import type { Clock } from '../seams/clock.ts';
 import { owesThaw } from './freeze-task.ts';
 import { HostRoll } from './host-roll.ts';
-import { isUnready } from './task-binder.ts';
+import { isUnready } from './task-readiness.ts';
 
 /** What a manager sees of the fleet: its informers, and the questions that its controllers ask them. */
 export type Fleet = ReturnType<typeof createFleet>;

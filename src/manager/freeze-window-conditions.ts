@@ -6,6 +6,7 @@ import { timestamp } from '../seams/clock.ts';
 import type { WindowFinish } from './freeze-window-finish.ts';
 import type { Member } from './freeze-window-members.ts';
 import { type Course, firstFrozen, isGroup, latest, type WindowFailure } from './freeze-window-outcome.ts';
+import { listed } from './listed.ts';
 import { describeTarget } from './target.ts';
 
 interface ConditionsInput {
@@ -41,7 +42,7 @@ export function thawOwedConditions(
 ): Condition[] {
   if (owed.length === 0 && !findCondition(conditions, 'ThawOwed')) return conditions;
   const observedGeneration = metadata.generation ?? 0;
-  const names = `${owed.slice(0, 10).join(', ')}${owed.length > 10 ? ` and ${owed.length - 10} more` : ''}`;
+  const names = listed(owed, 10);
   const said: Said =
     owed.length > 0
       ? {

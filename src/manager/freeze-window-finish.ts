@@ -3,6 +3,7 @@ import type { FsFreezeWindowStatus, SnapshotResult, WindowEnd } from '../api/sch
 import type { Member } from './freeze-window-members.ts';
 import { type Course, firstThaw, isGroup, latest, type WindowFailure } from './freeze-window-outcome.ts';
 import { isGood } from './freeze-window-snapshot-worth.ts';
+import { listed } from './listed.ts';
 
 type Verdict = NonNullable<FsFreezeWindowStatus['verdict']>;
 
@@ -97,10 +98,9 @@ function goodMessage({ window, course, ending }: FinishInput, verdict: Verdict, 
   const until = ending === 'Deadline' ? ', until the deadline: nobody released it' : '';
   const frozen = `${who} frozen${together}${duration}${until}: Consistent`;
   if (out.length === 0) return frozen;
-  const named = out.slice(0, 3).map(({ result }) => `${result.name} (${result.reason ?? result.phase})`);
-  const more = out.length > named.length ? ` and ${out.length - named.length} more` : '';
+  const named = listed(out.map(({ result }) => `${result.name} (${result.reason ?? result.phase})`));
   const worth = verdict === 'CrashConsistent' ? 'CrashConsistent' : 'Skipped';
-  return `${frozen}; ${named.join(', ')}${more} could not be frozen: ${worth}`;
+  return `${frozen}; ${named} could not be frozen: ${worth}`;
 }
 
 /** A number of seconds as people say it: 4.2. */

@@ -3,6 +3,7 @@ import type { FreezeGuestResult, WindowEnd } from '../api/schema/fs-freeze-windo
 import { findCondition } from '../kube/conditions.ts';
 import type { Member } from './freeze-window-members.ts';
 import type { SnapshotState } from './freeze-window-snapshots.ts';
+import { listed } from './listed.ts';
 import { describeTarget } from './target.ts';
 
 /** Why a window fails, in a word and in a sentence. */
@@ -150,12 +151,8 @@ function failureBefore(input: FailureInput): WindowFailure | undefined {
 function nothingFrozen(out: readonly Member[]): WindowFailure {
   const [only, ...others] = out;
   if (only && others.length === 0) return whyNotFrozen(only.result);
-  const named = out.slice(0, 3).map(({ result }) => `${result.name} (${result.reason ?? result.phase})`);
-  const more = out.length > named.length ? ` and ${out.length - named.length} more` : '';
-  return {
-    reason: 'NothingFrozen',
-    message: `none of ${out.length} guests could be frozen: ${named.join(', ')}${more}`,
-  };
+  const named = listed(out.map(({ result }) => `${result.name} (${result.reason ?? result.phase})`));
+  return { reason: 'NothingFrozen', message: `none of ${out.length} guests could be frozen: ${named}` };
 }
 
 function whyNotFrozen({ name, phase, reason = phase, message }: FreezeGuestResult): WindowFailure {

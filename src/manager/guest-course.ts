@@ -1,9 +1,8 @@
 import type { GuestExecJob, GuestTask } from '../api/resources.ts';
 import type { GuestResult } from '../api/schema/guest-exec-job.ts';
 import { timestamp } from '../seams/clock.ts';
-import { isOver } from './exec-job-status.ts';
 import { failureAction } from './failure-policy.ts';
-import { guestResultOf } from './guest-result.ts';
+import { guestResultOf, isOver } from './guest-result.ts';
 
 /** How far a job has come in one guest. */
 export type Course =

@@ -1,4 +1,4 @@
-import type { GuestTask } from '../api/resources.ts';
+import { type GuestTask, isOverPhase } from '../api/resources.ts';
 import type { GuestResult } from '../api/schema/guest-exec-job.ts';
 import type { CommonGuestResult } from '../api/schema/guest-result.ts';
 
@@ -35,6 +35,11 @@ export function guestResultOf(task: GuestTask): GuestResult {
     ...(exec?.exitCode !== undefined && { exitCode: exec.exitCode }),
     ...(exec?.signal !== undefined && { signal: exec.signal }),
   };
+}
+
+/** `Unknown` is an end too: nobody will ever know more. */
+export function isOver({ phase }: GuestResult): boolean {
+  return isOverPhase(phase);
 }
 
 /** The result with what the command printed, at most `bytes` of each stream. */

@@ -4,6 +4,7 @@ import type { GuestRotation, PasswordRotationStatus } from '../api/schema/passwo
 import { setCondition } from '../kube/conditions.ts';
 import { timestamp } from '../seams/clock.ts';
 import { inlineGuests } from './guest-result.ts';
+import { listed } from './listed.ts';
 import type { Course } from './rotation-course.ts';
 import type { Problem } from './rotation-observed.ts';
 import { describeTarget } from './target.ts';
@@ -116,11 +117,6 @@ function named(courses: readonly Course[], standing: Standing): string | undefin
   const [first] = such;
   if (!first) return undefined;
   return `${listed(such.map(({ name, reason }) => `${name} (${reason})`))}: ${first.message ?? ''}`;
-}
-
-function listed(names: readonly string[]): string {
-  const more = names.length > 3 ? ` and ${names.length - 3} more` : '';
-  return names.slice(0, 3).join(', ') + more;
 }
 
 const order: Record<Standing, number> = { parked: 0, drifted: 1, waiting: 2, active: 3, rotated: 4 };

@@ -130,9 +130,9 @@ describe('guests that can not be reached', () => {
     expect(giveUp).toMatchObject([{ phase: 'Unknown', reason: 'HostGone' }]);
   });
 
-  it('does not let a silent host take the places of others', () => {
+  it.each([{}, { suspend: true }])('does not let a silent host take the places of others: %j', (wish) => {
     const job = aJob({ parallelism: 1 });
-    const lost = aGuest('lost');
+    const lost = { ...aGuest('lost'), spec: wish };
     for (const condition of lost.status?.conditions ?? []) condition.status = 'Unknown';
     const tasks = [aTask(job, lost, { phase: 'Claimed', claim })];
 

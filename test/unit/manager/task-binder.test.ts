@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { Guest, GuestTask } from '../../../src/api/resources.ts';
-import { newNodeOf, TaskBinder } from '../../../src/manager/task-binder.ts';
+import { TaskBinder } from '../../../src/manager/task-binder.ts';
 import { TaskInputs } from '../../../src/manager/task-inputs.ts';
+import { newNodeOf } from '../../../src/manager/task-readiness.ts';
 import { MemoryCluster } from '../support/memory-cluster.ts';
 import { aGuest, aJob, aTask } from './objects.ts';
 
