@@ -1,15 +1,15 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type Command, decode } from '../../../src/qga/command.ts';
+import { type Command, decode } from '../../src/qga/command.ts';
 import {
   allCommands,
   guestExecStatus,
   guestFileOpen,
   guestGetMemoryBlocks,
   guestGetTime,
-} from '../../../src/qga/commands.ts';
-import { MalformedReplyError } from '../../../src/qga/errors.ts';
-import { samples } from './samples.ts';
+} from '../../src/qga/commands.ts';
+import { MalformedReplyError } from '../../src/qga/errors.ts';
+import { samples } from '../unit/qga/samples.ts';
 
 /** A guest can answer anything. Each property runs against every command's schema. */
 const anyCommand = fc.constantFrom(...allCommands.keys());
