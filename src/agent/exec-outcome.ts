@@ -9,7 +9,7 @@ type Done = Extract<SpoolReport, { state: 'done' }>;
 
 /** What a command's end means for its task, where nobody withdrew it. */
 export function outcomeOfEnd(
-  end: Exclude<ExecEnd, { kind: 'notStarted' | 'otherBoot' | 'withdrawn' }>,
+  end: Exclude<ExecEnd, { kind: 'notStarted' | 'otherBoot' | 'withheld' | 'withdrawn' }>,
   {
     program,
     user,

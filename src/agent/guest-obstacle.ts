@@ -74,10 +74,17 @@ export function obstacleOf(setting: TaskSetting): GuestView['obstacle'] {
 
 /** Why a task that another host began can't be looked for here now; undefined when it can. `now`: as a wall clock has it. */
 export function takeOverObstacle(setting: TaskSetting, now: number): GuestView['obstacle'] {
+  return objectObstacle(setting) ?? sealedObstacle(setting, now) ?? domainObstacle(setting);
+}
+
+/**
+ * Why a task that may have been begun can't be gone on with before it is sealed anew; undefined when it can, and where it
+ * is only to be ended: then nothing is started any more, and it takes no secrets. `now`: as a wall clock has it.
+ */
+export function sealedObstacle(setting: TaskSetting, now: number): GuestView['sealed'] {
   const { deadline, release } = setting.task.spec;
-  // What is only to be ended is not started any more, and takes no secrets.
   const unwanted = release || (deadline !== undefined && now >= Date.parse(deadline));
-  return objectObstacle(setting) ?? (unwanted ? undefined : sealingObstacle(setting)) ?? domainObstacle(setting);
+  return unwanted ? undefined : sealingObstacle(setting);
 }
 
 function objectObstacle({ object, task: { spec } }: TaskSetting): GuestView['obstacle'] {
@@ -110,7 +117,7 @@ function busyObstacle({ task, live }: TaskSetting): GuestView['obstacle'] {
       };
 }
 
-function sealingObstacle({ task, sealingKeyId }: TaskSetting): GuestView['obstacle'] {
+function sealingObstacle({ task, sealingKeyId }: TaskSetting): GuestView['sealed'] {
   const { sealed, action } = task.spec;
   if (sealed && sealed.keyId !== sealingKeyId) {
     const message = `what the task takes from Secrets is sealed to another key than this node's: it is sealed anew`;

@@ -30,6 +30,8 @@ export interface GuestView {
   full: boolean;
   /** It left this host: for so long another host is still waited for that runs it. 0 or missing: it did not. */
   awaitedMs?: number | undefined;
+  /** Why what the task takes from Secrets can't be opened here, where it is still wanted. */
+  sealed?: { reason: string; message: string } | undefined;
   /** Why a task that another host began can't even be looked for. */
   unseen?: { reason: string; message: string; permanent?: boolean } | undefined;
 }
@@ -81,9 +83,9 @@ export function decideTask(observed: TaskObservation): TaskDecision {
   if (claim && claim.journal !== journalId) return afterLostJournal(observed, claim);
   if (entry && guest.awaitedMs) return waitForNextHost(task, guest.awaitedMs);
   // Even without a claim: a status can be edited, and an etcd put back to yesterday.
-  if (entry) return { do: 'run', sentBefore: entry };
+  if (entry) return findAgain(observed, entry);
   // It went to another host and came back, or this one died before it could note that it took it over.
-  if (claim && movesOf(task) > 0) return { do: 'run', sentBefore: sentElsewhere(task, 'GuestMoved') };
+  if (claim && movesOf(task) > 0) return findAgain(observed, sentElsewhere(task, 'GuestMoved'));
   if (task.metadata.deletionTimestamp) return { do: 'nothing' };
 
   // Claimed or not, the journal says that nothing was sent: it can still be left undone.
@@ -108,6 +110,11 @@ function takeOver({ task, guest: { unseen } }: TaskObservation, why: TakenOver):
   const { reason, message, permanent } = unseen;
   // Even past its deadline: what runs there has to be ended.
   return permanent ? { do: 'end', phase: 'Unknown', reason, message } : { do: 'wait', reason, message };
+}
+
+/** What turns out never to have been started is started then, and for that it must be whole. */
+function findAgain({ task, guest: { sealed }, now }: TaskObservation, sentBefore: Sent): TaskDecision {
+  return sealed ? { do: 'wait', ...sealed, lookAgainMs: untilDeadline(task, now) } : { do: 'run', sentBefore };
 }
 
 function waitForNextHost({ spec }: GuestTask, lookAgainMs: number): TaskDecision {

@@ -9,7 +9,7 @@ import { type Clock, timestamp } from '../seams/clock.ts';
 import { type Action, TaskDeleted, TaskMoved } from './actions/action.ts';
 import { actionOf } from './actions/index.ts';
 import type { FreezeKeeper } from './freeze-keeper.ts';
-import { obstacleOf, takeOverObstacle } from './guest-obstacle.ts';
+import { obstacleOf, sealedObstacle, takeOverObstacle } from './guest-obstacle.ts';
 import type { GuestRegistry } from './guest-registry.ts';
 import { type LiveGuest, youngMs } from './live-guest.ts';
 import { Pauses } from './pauses.ts';
@@ -133,6 +133,7 @@ export class TaskExecutor {
       guest: {
         bootId: guest.bootId,
         obstacle: obstacleOf(setting),
+        sealed: sealedObstacle(setting, clock.now()),
         unseen: takeOverObstacle(setting, clock.now()),
         full: guest.isFull(clock.monotonic()),
         awaitedMs: guest.departure.awaitedMs(clock.monotonic()),

@@ -1,9 +1,10 @@
+import { needsSealed } from '../api/action-inputs.ts';
 import type { GuestTask } from '../api/resources.ts';
 import type { Journal, Sent } from '../guest/journal.ts';
 import type { Cluster } from '../kube/cluster.ts';
 import { keyOf } from '../kube/objects.ts';
 import type { Logger } from '../observability/log.ts';
-import { SealBrokenError, SealedToAnotherKeyError } from '../sealing/errors.ts';
+import { PayloadInvalidError, SealBrokenError, SealedToAnotherKeyError } from '../sealing/errors.ts';
 import { decodePayload, type SealedPayload } from '../sealing/payload.ts';
 import { type OpeningKey, open } from '../sealing/seal.ts';
 import { type Clock, timestamp } from '../seams/clock.ts';
@@ -129,8 +130,8 @@ export class TaskRun {
     const { task, action, actionName, guest, sentBefore, freezes, cluster, journal, clock, logger } = this.#options;
     const stopped = AbortSignal.any([this.#options.stopped, this.#elsewhere.signal]);
     const takenOver = sentBefore?.takenOver !== undefined;
-    const secret = await openSealed(task, this.#options.openingKey, takenOver);
-    if (secret === 'broken') return takenOver ? lostInTakeOver({ task, sentBefore }) : sealBroken;
+    const opened = await openSealed(task, this.#options.openingKey);
+    if (!opened.whole && !sentBefore) return opened.ending;
     const { bootId } = task.status?.claim ?? {};
     let sent: Sent = {
       guest: guest.agent.uuid,
@@ -144,13 +145,13 @@ export class TaskRun {
     const cancelDeadline = this.#armDeadline();
     const act = takenOver ? (action.takeOver ?? takeOverNothing) : action.run;
     try {
-      return await act({
+      return await (opened.whole ? act : this.#withoutSecret(uid, opened.ending))({
         task,
         latest: () => this.#task,
         onUpdate: (listener) => void this.#listeners.push(listener),
         guest,
         sentBefore,
-        secret,
+        secret: opened.whole ? opened.secret : undefined,
         note: async (note) => {
           sent = { ...sent, note };
           await journal.record(uid, { state: 'sending', ...sent });
@@ -166,6 +167,18 @@ export class TaskRun {
     } finally {
       cancelDeadline();
     }
+  }
+
+  /** `ofUntouched`: how it ends where nothing was begun. */
+  #withoutSecret(uid: string, ofUntouched: Ending | undefined): Action['run'] {
+    const { action } = this.#options;
+    return async (run) => {
+      if (action.findAgain) return (await action.findAgain(run)) ?? ofUntouched;
+      const { sentBefore } = run;
+      if (!sentBefore) return ofUntouched;
+      await action.abandon?.(uid, { ...run, sent: sentBefore });
+      return sentBefore.takenOver ? lostInTakeOver(run) : lostWithoutSecret;
+    };
   }
 
   /** Nobody reads the status of a task that is gone. */
@@ -196,28 +209,45 @@ async function takeOverNothing(run: ActionRun): Promise<Ending> {
   return lostInTakeOver(run);
 }
 
-const sealBroken: Ending = {
-  phase: 'Failed',
-  reason: 'SealBroken',
-  message:
-    'what the task takes from Secrets was changed, or sealed for another task: nothing was sent; make the task anew',
+const lostWithoutSecret: Ending = {
+  phase: 'Unknown',
+  reason: 'OutcomeUnknown',
+  message: 'what the task takes from Secrets can no longer be opened here: nobody knows how far it had come',
 };
 
-/** `endsOnly`: what is taken over is only to be ended where it can't be opened. */
-async function openSealed(
-  task: GuestTask,
-  key: OpeningKey | undefined,
-  endsOnly: boolean,
-): Promise<SealedPayload | 'broken' | undefined> {
+function sealBroken(message: string): Ending {
+  return { phase: 'Failed', reason: 'SealBroken', message };
+}
+
+/** What each action takes; those of passwords look for themselves. */
+const kindOf: Partial<Record<string, SealedPayload['kind']>> = {
+  exec: 'exec',
+  writeFile: 'file',
+  command: 'arguments',
+};
+
+/** What a task takes from Secrets; where that can't be had, how it ends untouched, undefined where it is sealed anew. */
+type Opened = { whole: true; secret: SealedPayload | undefined } | { whole: false; ending: Ending | undefined };
+
+async function openSealed(task: GuestTask, key: OpeningKey | undefined): Promise<Opened> {
   const { sealed, guestUID = '', action } = task.spec;
-  if (!sealed || !key) return undefined;
+  if (!sealed && !needsSealed(action)) return { whole: true, secret: undefined };
+  if (!sealed || !key) return { whole: false, ending: undefined };
   const { namespace = '', name } = task.metadata;
-  const context = { namespace, taskName: name, guestUID, action: Object.keys(action)[0] ?? '' };
+  const actionName = Object.keys(action)[0] ?? '';
   try {
-    return decodePayload(await open(key, sealed, context));
+    const secret = decodePayload(await open(key, sealed, { namespace, taskName: name, guestUID, action: actionName }));
+    if (secret.kind === (kindOf[actionName] ?? secret.kind)) return { whole: true, secret };
+    const message = `what is sealed for the task is nothing that ${actionName} takes: nothing was sent; make the task anew`;
+    return { whole: false, ending: sealBroken(message) };
   } catch (error) {
-    if (error instanceof SealBrokenError) return 'broken';
-    if (error instanceof SealedToAnotherKeyError && endsOnly) return undefined;
-    throw error;
+    if (error instanceof SealedToAnotherKeyError) return { whole: false, ending: undefined };
+    if (error instanceof PayloadInvalidError) {
+      return { whole: false, ending: sealBroken(`nothing was sent: ${error.message}`) };
+    }
+    if (!(error instanceof SealBrokenError)) throw error;
+    const message =
+      'what the task takes from Secrets was changed, or sealed for another task: nothing was sent; make the task anew';
+    return { whole: false, ending: sealBroken(message) };
   }
 }

@@ -12,6 +12,8 @@ export type ExecEnd =
   | { kind: 'notStarted'; error: AgentError }
   /** Nothing was started: the guest is in another boot than the one in which it was to be. */
   | { kind: 'otherBoot'; bootId: string }
+  /** Nothing was started, and nothing could be: what the command takes was not to be had. */
+  | { kind: 'withheld' }
   /** It was withdrawn before it was started, and never will be. */
   | { kind: 'withdrawn' }
   | { kind: 'noSpool' };

@@ -12,6 +12,8 @@ export interface ExecRun {
   /** The task's UID: names the run in the guest. */
   id: string;
   launch: Launch;
+  /** Something is missing from the launch: what may have been started is found again or ended, and nothing is started. */
+  withheld?: boolean;
   /**
    * Whether an earlier process may have sent the launcher, and in which boot of the guest. Undefined: nothing was ever
    * sent. `bootId` undefined: sent, the boot isn't known.
@@ -89,10 +91,11 @@ class ExecCourse {
 
   /** Starts the command where it has not been started, and waits for its end. */
   async follow(signal: AbortSignal): Promise<ExecEnd> {
-    const { id, launch, drop } = this.#run;
+    const { id, launch, withheld, drop } = this.#run;
     let next: 'start' | 'look' = this.#sent ? 'look' : 'start';
     for (let lookMs = firstLookMs; ; lookMs = Math.min(lookMs * 2, longestLookMs)) {
       signal.throwIfAborted();
+      if (next === 'start' && withheld) return { kind: 'withheld' };
       const script = next === 'look' ? lookScript(id) : startScript({ id, launch, drop, ifBootIdIs: this.#bootId });
       const wasSent = this.#sent;
       this.#sent = true;

@@ -104,6 +104,12 @@ export interface Action {
    * nothing is sent.
    */
   takeOver?(run: ActionRun): Promise<Ending | undefined>;
+  /**
+   * Finds again what may have been begun, or ends it where it is unwanted, without what the task takes from Secrets, which
+   * can't be opened here: it begins nothing. Undefined: nothing had been begun. Where it is missing, nobody can tell how
+   * far the action had come.
+   */
+  findAgain?(run: ActionRun): Promise<Ending | undefined>;
   /** Ends in the guest what nobody waits for any more. `id`: the task's UID. */
   abandon?(id: string, abandoned: Abandoned): Promise<void>;
   /** The API server has the outcome: what was kept in the guest for it may go. */

@@ -1,3 +1,4 @@
+import { referencesOfExec } from '../../api/action-inputs.ts';
 import type { GuestTask } from '../../api/resources.ts';
 import type { Exec } from '../../api/schema/exec.ts';
 import type { ExecEnd } from '../../guest/exec-end.ts';
@@ -33,6 +34,8 @@ export const execAction: Action = {
     const wanted = untilUnwanted(run);
     return exec.mode === 'Direct' ? await runDirect(run, exec, wanted) : await runSpooled(run, exec, wanted);
   },
+  // Both ask the guest first, and start nothing without all that the command takes.
+  findAgain: async (run) => await (run.sentBefore?.takenOver ? execAction.takeOver?.(run) : execAction.run(run)),
   // Whatever was begun elsewhere, the spool has moved with the guest; a pid that only the other host knew has not.
   async takeOver(run) {
     const exec = execOf(run.task);
@@ -61,14 +64,16 @@ async function runSpooled(run: ActionRun, exec: Exec, withdrawn: AbortSignal): P
   const { task, guest, sentBefore, stopped, clock, secret } = run;
   const id = task.metadata.uid as string;
   const launch = launchOf(exec, secret);
+  const withheld = referencesOfExec(exec).length > 0 && secret?.kind !== 'exec';
   const drop = guest.finishedRuns.length >= dropAtOnce ? guest.finishedRuns.splice(0) : [];
   const onProgress = (progress: ExecProgress) => run.show(shownProgress(progress));
-  const spooled = { id, launch, sentBefore, bootId: task.status?.claim?.bootId, drop, onProgress };
+  const spooled = { id, launch, withheld, sentBefore, bootId: task.status?.claim?.bootId, drop, onProgress };
   const end = await runExec(guest.agent, spooled, clock, { stopped, withdrawn });
   if (end.kind === 'otherBoot') {
     guest.sawBoot(end.bootId);
     return undefined;
   }
+  if (end.kind === 'withheld') return undefined;
   if (end.kind === 'notStarted') return await whyNotStarted(task, guest, end, { clock, signal: stopped });
   if (withdrawn.aborted) return endOfUnwanted(end, withdrawn.reason, launch.graceSeconds);
   if (end.kind === 'withdrawn') throw new TypeError('a run that nobody withdrew was withdrawn');
@@ -96,7 +101,7 @@ function tailText(tail: Buffer, totalBytes: number): string {
 
 /** The end of a command that nobody wanted any more by then. */
 function endOfUnwanted(
-  end: Exclude<ExecEnd, { kind: 'notStarted' | 'otherBoot' }>,
+  end: Exclude<ExecEnd, { kind: 'notStarted' | 'otherBoot' | 'withheld' }>,
   why: unknown,
   graceSeconds: number,
 ): Ending {

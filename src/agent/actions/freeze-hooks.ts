@@ -86,7 +86,8 @@ async function runHook(
       return { reason: 'GuestRebooted', message: 'the guest was started anew: the hook was not', seconds };
     }
     if (end.kind === 'notStarted') return { reason: failureReason(end.error), message: end.error.message, seconds };
-    const result = end.kind === 'withdrawn' ? {} : resultOf(outcomeOfEnd(end, { program: command[0] ?? '' }));
+    const never = end.kind === 'withdrawn' || end.kind === 'withheld';
+    const result = never ? {} : resultOf(outcomeOfEnd(end, { program: command[0] ?? '' }));
     if (!late.signal.aborted) return { ...result, seconds };
     const message = `not over after ${timeoutSeconds} seconds: it was ended`;
     return { ...result, reason: 'HookTimedOut', message, seconds };

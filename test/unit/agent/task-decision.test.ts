@@ -41,6 +41,16 @@ it('looks for it even when the guest is off or the deadline is over: it may have
   expect(decide({ ...observed, guest: { obstacle, full: true }, now: noon + 3600_000 })).toMatchObject({ do: 'run' });
 });
 
+it('does not go on with what can not be opened, be it this node that began it or another one', () => {
+  const entry = { state: 'sending', guest: 'u', action: 'exec', bootId: 'b' } as const;
+  const guest = { full: false, sealed: { reason: 'SealedToAnotherKey', message: 'to another key' } };
+  const began = task({ phase: 'Running', claim: mine });
+  const came = { ...began, spec: { ...began.spec, moves: 1, deadline: timestamp(noon + 5000) } };
+
+  expect(decide({ task: began, entry, guest })).toMatchObject({ do: 'wait', reason: 'SealedToAnotherKey' });
+  expect(decide({ task: came, guest })).toMatchObject({ do: 'wait', reason: 'SealedToAnotherKey', lookAgainMs: 5000 });
+});
+
 it('delivers what the journal says a task came to', () => {
   expect(decide({ task: task({ phase: 'Running', claim: mine }), entry: { state: 'ended', outcome } })).toEqual({
     do: 'deliver',
