@@ -1,9 +1,10 @@
 import { type GuestTask, guestTasks } from '../api/resources.ts';
 import type { Cluster } from '../kube/cluster.ts';
 import { setCondition } from '../kube/conditions.ts';
-import { isConflict, isNotFound } from '../kube/errors.ts';
+import { isConflict, isNotFound, isRefusedAsIs } from '../kube/errors.ts';
 import type { Logger } from '../observability/log.ts';
 import type { Clock } from '../seams/clock.ts';
+import { withoutResults, withoutTexts } from './lesser-outcome.ts';
 import { isTaskOver, type TaskOutcome } from './task-decision.ts';
 
 export interface DeliveryOptions {
@@ -17,21 +18,33 @@ export interface DeliveryOptions {
 
 const firstRetryMs = 250;
 const longestRetryMs = 15_000;
+/** A rule that stands in the way may be mended: less is told only when it does again and again. */
+const refusalsBorne = 3;
 
 /**
- * Writes a task's outcome to its status, and keeps at it through outages for as long as it takes. Resolves when it is
- * written, or when nobody can want it any more: the task is gone, over, bound to another node, or claimed anew.
+ * Writes a task's outcome to its status, and keeps at it through outages for as long as it takes. What the API server
+ * refuses for its size or shape is told with less and less of what came from the guest. Resolves when it is written, or
+ * when nobody can want it any more: the task is gone, over, bound to another node, or claimed anew.
  */
 export async function deliver(task: GuestTask, outcome: TaskOutcome, options: DeliveryOptions): Promise<void> {
   const { cluster, journalId, clock, logger, signal } = options;
   let current = task;
+  let told = outcome;
+  const lesser = [withoutTexts, withoutResults];
+  let refusals = 0;
   for (let waitMs = firstRetryMs; ; waitMs = Math.min(waitMs * 2, longestRetryMs)) {
     try {
-      await cluster.replaceStatus(guestTasks, withOutcome(current, outcome, clock.now()), { signal });
+      await cluster.replaceStatus(guestTasks, withOutcome(current, told, clock.now()), { signal });
       return;
     } catch (error) {
       signal.throwIfAborted();
       if (isNotFound(error)) return;
+      const refusal = isRefusedAsIs(error);
+      refusals = refusal ? refusals + 1 : 0;
+      if (refusal === 'size' || refusals === refusalsBorne) {
+        told = lesser.shift()?.(outcome, error) ?? told;
+        refusals = 0;
+      }
       if (!isConflict(error)) {
         logger.warn({ err: error, task: task.metadata.uid }, 'the outcome could not be delivered: trying again');
         await clock.sleep(waitMs, signal);

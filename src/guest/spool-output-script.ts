@@ -3,6 +3,13 @@ export const shownBytes = 8192;
 /** Bytes of each stream's tail shown while the command runs. */
 export const progressBytes = 1024;
 
+const blockBytes = 512;
+
+/** How many bytes of each stream the guest keeps: what is shown at least, and whole blocks. */
+export function keptBytes(limitBytes: number): number {
+  return Math.ceil(Math.max(limitBytes, 2 * shownBytes) / blockBytes) * blockBytes;
+}
+
 /**
  * Defines `_qga_keep FILE`, which takes in a stream and keeps it in the file that is its standard output. What bounds it
  * is a limit on that file: cat fails there, and tail takes the rest and keeps its end in `FILE.tail`. The command itself
@@ -12,7 +19,6 @@ export const progressBytes = 1024;
  * waits for the first byte, where it can read a single one, whatever it is. (dash can't.)
  */
 export function keepScript(limitBytes: number): string {
-  const blocks = Math.ceil(Math.max(limitBytes, 2 * shownBytes) / 512);
   return `_qga_1=
 LC_ALL=C read -r -d '' -n 1 _qga_1 2>/dev/null <<'QGA'
 12
@@ -22,7 +28,7 @@ if [ "$_qga_1" = 1 ]; then
 IFS= LC_ALL=C read -r -d '' -n 1 _qga_1 || return
 if [ "$_qga_1" ]; then printf %s "$_qga_1"; else printf '\\0'; fi
 fi
-trap '' XFSZ; ulimit -f ${blocks}; cat || tail -c ${shownBytes} >"$1.tail"
+trap '' XFSZ; ulimit -f ${keptBytes(limitBytes) / blockBytes}; cat || tail -c ${shownBytes} >"$1.tail"
 }`;
 }
 
@@ -40,13 +46,13 @@ ${marks}`;
 
 /**
  * Prints one line `qga1 ID done …`, then the bounded standard output; the bounded standard error goes to the script's own
- * standard error. Ends the script.
+ * standard error. Ends the script. What somebody in the guest put in a file's place is no longer for that.
  */
 export function tellScript(id: string): string {
   return `_qga_show() {
 if [ "$2" = 0 ]; then :
-elif [ -e "$1.tail" ]; then head -c ${shownBytes} "$1"; $3 cat "$1.tail"
-elif [ "$2" -le ${2 * shownBytes} ]; then $3 cat "$1"
+elif [ -e "$1.tail" ]; then head -c ${shownBytes} "$1"; $3 head -c ${shownBytes} "$1.tail"
+elif [ "$2" -le ${2 * shownBytes} ]; then $3 head -c ${2 * shownBytes} "$1"
 else head -c ${shownBytes} "$1"; $3 tail -c ${shownBytes} "$1"; fi
 }
 echo "qga1 ${id} done $_qga_boot $_qga_code $_qga_how $_qga_o $_qga_e"

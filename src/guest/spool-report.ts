@@ -1,3 +1,5 @@
+import { progressBytes, shownBytes } from './spool-output-script.ts';
+
 /** How a command ended: it exited, a signal ended it, or it was not started for want of a program, account or folder. */
 export type HowEnded = 'exit' | 'signal' | 'none' | 'nouser' | 'nodir';
 
@@ -44,7 +46,7 @@ const firstLine =
 
 /**
  * Parses what a script of run `id` printed; undefined when it is not its report: a pid that was used again can bring
- * another run's (C8).
+ * another run's (C8), and whoever is root in the guest anything. More than its scripts print is cut off.
  */
 export function parseSpoolReport(stdout: Buffer, stderr: Buffer, id: string): SpoolReport | undefined {
   const match = firstLine.exec(stdout.toString('latin1', 0, 256));
@@ -53,20 +55,27 @@ export function parseSpoolReport(stdout: Buffer, stderr: Buffer, id: string): Sp
   if (runId !== id) return undefined;
   if (plain) return { state: plain as 'taken' };
   if (state) return { state: state as 'absent', bootId: bootId as string };
-  const shown = { stdout: stdout.subarray(line.length), stderr };
+  const printed = stdout.subarray(line.length);
+  const bytes = {
+    stdoutBytes: Number.parseInt(outSoFar ?? out ?? '', 10),
+    stderrBytes: Number.parseInt(errSoFar ?? err ?? '', 10),
+  };
+  if (!Number.isSafeInteger(bytes.stdoutBytes) || !Number.isSafeInteger(bytes.stderrBytes)) return undefined;
   if (runningBootId) {
-    const bytes = { stdoutBytes: Number(outSoFar), stderrBytes: Number(errSoFar) };
-    return { state: 'running', bootId: runningBootId, ...shown, ...bytes };
+    return { state: 'running', bootId: runningBootId, ...cut(printed, stderr, progressBytes), ...bytes };
   }
   return {
     state: 'done',
     bootId: doneBootId as string,
     code: Number(code),
     how: how as HowEnded,
-    ...shown,
-    stdoutBytes: Number.parseInt(out as string, 10),
-    stderrBytes: Number.parseInt(err as string, 10),
+    ...cut(printed, stderr, 2 * shownBytes),
+    ...bytes,
     moreStdout: out?.endsWith('+') === true,
     moreStderr: err?.endsWith('+') === true,
   };
+}
+
+function cut(stdout: Buffer, stderr: Buffer, most: number): { stdout: Buffer; stderr: Buffer } {
+  return { stdout: stdout.subarray(0, most), stderr: stderr.subarray(0, most) };
 }

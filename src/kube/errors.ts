@@ -76,6 +76,15 @@ export const isConflict = (error: unknown): boolean => hasReason(error, 'Conflic
 export const isAlreadyExists = (error: unknown): boolean => hasReason(error, 'AlreadyExists');
 /** A rule of the kind, or of the object as it is by now, forbids it. */
 export const isInvalid = (error: unknown): boolean => hasReason(error, 'Invalid');
+/**
+ * Whether the same request will be refused as often as it is made: for its size, or for what it says. etcd's own limits come
+ * as an internal error, so there the words decide.
+ */
+export function isRefusedAsIs(error: unknown): 'size' | 'shape' | undefined {
+  if (!(error instanceof ApiError)) return undefined;
+  if (error.code === 413 || (error.code === 500 && /too large|larger than max/.test(error.message))) return 'size';
+  return error.code === 400 || error.code === 422 ? 'shape' : undefined;
+}
 /** A resourceVersion or continue token is too old: list anew. */
 export const isExpired = (error: unknown): boolean => hasReason(error, 'Expired', 'Gone');
 /** Whether the same may go well later: the server was away, or asked for patience. */

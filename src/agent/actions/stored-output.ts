@@ -1,5 +1,7 @@
 import type { Exec, ExecResult } from '../../api/schema/exec.ts';
+import { defaultLimitBytes } from '../../guest/exec-launch.ts';
 import { GuestFile } from '../../guest/guest-file.ts';
+import { keptBytes } from '../../guest/spool-output-script.ts';
 import type { SpoolReport } from '../../guest/spool-report.ts';
 import { spoolFolder } from '../../guest/spool-script.ts';
 import { ApiError } from '../../kube/errors.ts';
@@ -11,7 +13,7 @@ import type { ActionRun, Ending } from './action.ts';
 type Stored = NonNullable<ExecResult['stored']>;
 
 /** Its base64 is far below what libvirt carries (C1), and fits a ConfigMap. */
-const chunkBytes = 524_288;
+const partBytes = 524_288;
 
 /**
  * Brings what is kept of a command's streams from the guest into objects of the task, where its output.store asks for
@@ -26,12 +28,14 @@ export async function storeOutput(
   const kind = output?.store ?? 'Status';
   if (kind === 'Status' || report.stdoutBytes + report.stderrBytes === 0) return ending;
   try {
-    const stdout = await storeStream(run, kind, 'stdout', report.stdoutBytes);
-    const stderr = await storeStream(run, kind, 'stderr', report.stderrBytes);
+    // However much the guest says there is.
+    const most = keptBytes(output?.limitBytes ?? defaultLimitBytes);
+    const stdout = await storeStream(run, kind, 'stdout', Math.min(report.stdoutBytes, most));
+    const stderr = await storeStream(run, kind, 'stderr', Math.min(report.stderrBytes, most));
     const stored: Stored = {
       kind,
-      ...(stdout.length > 0 && { stdout, stdoutBytes: report.stdoutBytes }),
-      ...(stderr.length > 0 && { stderr, stderrBytes: report.stderrBytes }),
+      ...(stdout.bytes > 0 && { stdout: stdout.names, stdoutBytes: stdout.bytes }),
+      ...(stderr.bytes > 0 && { stderr: stderr.names, stderrBytes: stderr.bytes }),
     };
     return { ...ending, exec: { ...ending.exec, stored } };
   } catch (error) {
@@ -45,18 +49,37 @@ async function storeStream(
   { task, guest, output, clock, stopped }: ActionRun,
   kind: OutputKind,
   stream: OutputStream,
-  bytes: number,
-): Promise<string[]> {
-  if (bytes === 0) return [];
+  most: number,
+): Promise<{ names: string[]; bytes: number }> {
   const names: string[] = [];
+  let bytes = 0;
+  if (most === 0) return { names, bytes };
   const path = `${spoolFolder}/${task.metadata.uid}.${stream === 'stdout' ? 'out' : 'err'}`;
   const file = await GuestFile.open(guest.agent, path, 'r', { clock, signal: stopped });
   try {
-    for await (const chunk of file.chunks(bytes, chunkBytes)) {
-      names.push(await output.keep(kind, stream, names.length, chunk));
+    for await (const part of inParts(file.chunks(most, partBytes))) {
+      names.push(await output.keep(kind, stream, names.length, part));
+      bytes += part.length;
     }
   } finally {
     await file.close();
   }
-  return names;
+  return { names, bytes };
+}
+
+/** The same bytes in full parts and a last one, in however small pieces the guest gives them: each part is an object. */
+async function* inParts(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  const part = Buffer.alloc(partBytes);
+  let filled = 0;
+  for await (const chunk of chunks) {
+    for (let at = 0; at < chunk.length; ) {
+      const copied = chunk.copy(part, filled, at);
+      at += copied;
+      filled += copied;
+      if (filled < partBytes) continue;
+      yield Buffer.from(part);
+      filled = 0;
+    }
+  }
+  if (filled > 0) yield part.subarray(0, filled);
 }

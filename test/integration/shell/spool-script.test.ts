@@ -230,6 +230,15 @@ describe.each(shells)('under %s', (shell, ...more) => {
     expect(readFileSync(join(root, `${id}.out`)).length).toBeLessThan(102_400 * 2 + 1);
   });
 
+  it('tells no more of a stream than it shows, whatever somebody put in the place of its file', () => {
+    const { id } = run({ command: ['sh', '-c', 'seq 3000000'], limitBytes: 20_000 });
+    writeFileSync(join(root, `${id}.out.tail`), 'x'.repeat(1_000_000));
+
+    const { stdout } = spawnSync(shell, [...more, '-s', id], { input: inRoot(lookScript(id)) });
+
+    expect(stdout.length).toBeLessThan(2 * shownBytes + 256);
+  });
+
   it('runs a script by its interpreter, with arguments', () => {
     const text = `#!/bin/sh\n# it's "long"\n${'# comment\n'.repeat(20_000)}echo "$1-$2"; cat\n`;
     const { report } = run({ command: ['/bin/sh'], script: { text, args: ['a b', 'c'] }, stdin: Buffer.from('in') });

@@ -1,0 +1,83 @@
+import { expect, it } from 'vitest';
+import type { TaskOutcome } from '../../../src/agent/task-decision.ts';
+import { deliver } from '../../../src/agent/task-delivery.ts';
+import type { GuestTask } from '../../../src/api/resources.ts';
+import type { Cluster } from '../../../src/kube/cluster.ts';
+import { ApiError } from '../../../src/kube/errors.ts';
+import { aGuest, aJob, aTask } from '../manager/objects.ts';
+import { FakeClock } from '../support/fake-clock.ts';
+import { recordingLogger } from '../support/recording-logger.ts';
+
+const claim = { node: 'hv1', instance: 'me', journal: 'journal-1', time: '2026-01-01T12:00:01Z' };
+const task = aTask(aJob(), aGuest('web-1'), { phase: 'Running', claim });
+const outcome: TaskOutcome = {
+  phase: 'Failed',
+  reason: 'NonZeroExit',
+  message: 'the command exited with 3',
+  exec: { exitCode: 3, stdout: 'canary', stdoutBytes: 6, stderrBytes: 0 },
+};
+const tooLarge = new ApiError(413, 'RequestEntityTooLarge', 'Request entity too large: limit is 3145728');
+const etcdTooLarge = new ApiError(500, 'InternalError', 'etcdserver: request is too large');
+const invalid = new ApiError(422, 'Invalid', 'status.exec.stdout: Invalid value');
+
+/** Delivers to an API server that refuses a status as `refusal` says; answers what it took and how often it was asked. */
+async function delivered(refusal: (status: NonNullable<GuestTask['status']>, asked: number) => Error | undefined) {
+  const clock = new FakeClock();
+  let asked = 0;
+  let taken: GuestTask['status'];
+  const cluster = {
+    async replaceStatus(_kind: unknown, written: GuestTask) {
+      asked += 1;
+      const error = refusal(written.status ?? {}, asked);
+      if (error) throw error;
+      taken = written.status;
+      return written;
+    },
+    get: async () => task,
+  } as unknown as Cluster;
+  const { logger } = recordingLogger();
+  const over = deliver(task, outcome, {
+    cluster,
+    journalId: 'journal-1',
+    clock,
+    logger,
+    signal: new AbortController().signal,
+  });
+  await clock.advance(600_000);
+  await over;
+  return { taken, asked };
+}
+
+it.each([tooLarge, etcdTooLarge])(
+  'leaves out what came from the guest where that is too large: $message',
+  async (error) => {
+    const { taken, asked } = await delivered(({ exec }) => (exec?.stdout ? error : undefined));
+
+    expect(asked).toBe(2);
+    expect(taken).toMatchObject({ phase: 'Failed', reason: 'NonZeroExit', exec: { exitCode: 3, truncated: true } });
+    expect(taken?.exec).not.toHaveProperty('stdout');
+    expect(taken?.message).toBe(
+      `the command exited with 3; the API server did not take what came from the guest: ${error.message}`,
+    );
+    expect(taken?.conditions).toMatchObject([{ type: 'Failed', reason: 'NonZeroExit' }]);
+  },
+);
+
+it('tells how it ended though nothing of what came from the guest is taken', async () => {
+  const { taken } = await delivered(({ exec }) => (exec ? invalid : undefined));
+
+  expect(taken).toMatchObject({ phase: 'Failed', reason: 'NonZeroExit' });
+  expect(taken).not.toHaveProperty('exec');
+});
+
+it('tells the whole of it where a rule that refused it is mended', async () => {
+  const { taken } = await delivered((_status, asked) => (asked < 3 ? invalid : undefined));
+
+  expect(taken).toMatchObject({ exec: { stdout: 'canary' } });
+});
+
+it('tells the whole of it after an outage, however long', async () => {
+  const { taken } = await delivered((_status, asked) => (asked < 20 ? new ApiError(503, 'X', 'away') : undefined));
+
+  expect(taken).toMatchObject({ exec: { stdout: 'canary' } });
+});
