@@ -5,6 +5,7 @@ import type { ExecEnd } from '../../guest/exec-end.ts';
 import { launchOf } from '../../guest/exec-launch.ts';
 import { type ExecProgress, runExec } from '../../guest/exec-run.ts';
 import { failureReason } from '../../guest/failure-reason.ts';
+import { NotStagedError } from '../../guest/staged-script.ts';
 import { guestExec, guestExecStatus } from '../../qga/commands.ts';
 import type { Clock } from '../../seams/clock.ts';
 import { execResultOf, outcomeOfEnd } from '../exec-outcome.ts';
@@ -21,6 +22,7 @@ import {
 } from './action.ts';
 import { runDirect } from './direct-exec.ts';
 import { whyExecWasRefused } from './exec-refusal.ts';
+import { endingOfRefusal } from './refusal.ts';
 import { storeOutput } from './stored-output.ts';
 
 /** Files of so many delivered runs are removed by one later launcher. */
@@ -135,6 +137,13 @@ async function whyNotStarted(
   { error }: Extract<ExecEnd, { kind: 'notStarted' }>,
   asking: { clock: Clock; signal: AbortSignal },
 ): Promise<Ending | undefined> {
+  if (error instanceof NotStagedError && error.code === 'Refused') {
+    return await endingOfRefusal(guest.agent, spec.guestName, error.command, asking.signal, () => ({
+      phase: 'Failed',
+      reason: 'NoSpool',
+      message: `the guest takes no file in its /run, which a command that long needs: ${error.message}: nothing was started`,
+    }));
+  }
   if (error.code === 'Refused') return await whyExecWasRefused(guest.agent, spec.guestName, error, asking);
   if (error.retryable) return undefined;
   return { phase: 'Failed', reason: failureReason(error), message: error.message };
