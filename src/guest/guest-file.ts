@@ -53,15 +53,20 @@ export class GuestFile {
 
   /** Reads up to `most` bytes from `offset` on; `eof` when the end was met. */
   async read(offset: number, most: number): Promise<{ bytes: Buffer; eof: boolean }> {
-    if ((await this.#seek(offset, 'set')) === undefined && offset > 0) {
-      throw new AgentError('Refused', 'Refused', false, `it can't be read from byte ${offset} on`);
-    }
+    await this.goTo(offset);
     const parts: Buffer[] = [];
     const chunks = this.chunks(most);
     for (;;) {
       const { done, value } = await chunks.next();
       if (done) return { bytes: Buffer.concat(parts), eof: value === 'eof' };
       parts.push(value);
+    }
+  }
+
+  /** What is read next begins there. */
+  async goTo(offset: number): Promise<void> {
+    if ((await this.#seek(offset, 'set')) === undefined && offset > 0) {
+      throw new AgentError('Refused', 'Refused', false, `it can't be read from byte ${offset} on`);
     }
   }
 

@@ -5,15 +5,19 @@ import { keptBytes } from '../../guest/spool-output-script.ts';
 import type { SpoolReport } from '../../guest/spool-report.ts';
 import { spoolFolder } from '../../guest/spool-script.ts';
 import { ApiError } from '../../kube/errors.ts';
+import { guestFileRead } from '../../qga/commands.ts';
 import { AgentError } from '../../qga/errors.ts';
 import type { OutputKind } from '../output-keeper.ts';
 import type { OutputStream } from '../output-name.ts';
 import type { ActionRun, Ending } from './action.ts';
+import { Patience } from './patience.ts';
 
 type Stored = NonNullable<ExecResult['stored']>;
 
 /** Its base64 is far below what libvirt carries (C1), and fits a ConfigMap. */
 const partBytes = 524_288;
+/** A guest that is silent for longer doesn't get its output kept; how the command ended is told all the same. */
+const longestSilenceMs = 15 * 60_000;
 
 /**
  * Brings what is kept of a command's streams from the guest into objects of the task, where its output.store asks for
@@ -46,25 +50,43 @@ export async function storeOutput(
 }
 
 async function storeStream(
-  { task, guest, output, clock, stopped }: ActionRun,
+  run: ActionRun,
   kind: OutputKind,
   stream: OutputStream,
   most: number,
 ): Promise<{ names: string[]; bytes: number }> {
   const names: string[] = [];
   let bytes = 0;
-  if (most === 0) return { names, bytes };
-  const path = `${spoolFolder}/${task.metadata.uid}.${stream === 'stdout' ? 'out' : 'err'}`;
-  const file = await GuestFile.open(guest.agent, path, 'r', { clock, signal: stopped });
-  try {
-    for await (const part of inParts(file.chunks(most, partBytes))) {
-      names.push(await output.keep(kind, stream, names.length, part));
-      bytes += part.length;
-    }
-  } finally {
-    await file.close();
+  const path = `${spoolFolder}/${run.task.metadata.uid}.${stream === 'stdout' ? 'out' : 'err'}`;
+  for await (const part of inParts(patientChunks(run, path, most))) {
+    names.push(await run.output.keep(kind, stream, names.length, part));
+    bytes += part.length;
   }
   return { names, bytes };
+}
+
+/** What the file holds, opened anew and read on wherever that failed: to read does no harm. Throws an AgentError. */
+async function* patientChunks(run: ActionRun, path: string, most: number): AsyncGenerator<Buffer> {
+  const { guest, clock, stopped } = run;
+  const patience = new Patience(run, { command: guestFileRead.name, longestMs: longestSilenceMs });
+  for (let at = 0; at < most; ) {
+    try {
+      const file = await GuestFile.open(guest.agent, path, 'r', { clock, signal: stopped });
+      try {
+        if (at > 0) await file.goTo(at);
+        for await (const chunk of file.chunks(most - at, partBytes)) {
+          patience.answered();
+          at += chunk.length;
+          yield chunk;
+        }
+        return;
+      } finally {
+        await file.close();
+      }
+    } catch (error) {
+      if (!(error instanceof AgentError) || !(await patience.bears(error))) throw error;
+    }
+  }
 }
 
 /** The same bytes in full parts and a last one, in however small pieces the guest gives them: each part is an object. */

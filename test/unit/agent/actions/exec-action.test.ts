@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { ActionRun } from '../../../../src/agent/actions/action.ts';
+import { type ActionRun, DeadlineReached } from '../../../../src/agent/actions/action.ts';
 import { execAction } from '../../../../src/agent/actions/exec-action.ts';
 import { LiveGuest } from '../../../../src/agent/live-guest.ts';
 import type { GuestTask } from '../../../../src/api/resources.ts';
@@ -11,9 +11,10 @@ import { FakeClock } from '../../support/fake-clock.ts';
 
 const failure = (code: number, message: string) => new LibvirtError({ code, domain: 10, level: 2, message });
 const refused = failure(virErrorNumber.AGENT_COMMAND_FAILED, 'no');
+const held = failure(virErrorNumber.OPERATION_TIMEOUT, 'held by another client');
 const late = failure(virErrorNumber.AGENT_COMMAND_TIMEOUT, 'late');
 
-const offered = ['guest-exec', 'guest-exec-status', 'guest-file-open', 'guest-file-write'];
+const offered = ['guest-exec', 'guest-exec-status', 'guest-file-open', 'guest-file-write', 'guest-fsfreeze-status'];
 
 interface Sent {
   execute: string;
@@ -44,6 +45,8 @@ function setUp(
         return { exited: true, exitcode: 0, 'out-data': Buffer.from(printedBy.get(pid) ?? '').toString('base64') };
       case 'guest-file-open':
         return 7;
+      case 'guest-file-read':
+        return { count: 5, 'buf-b64': Buffer.from('boot\n').toString('base64'), eof: true };
       case 'guest-file-write':
         return { count: 200_000, eof: false };
       case 'guest-fsfreeze-status':
@@ -138,5 +141,79 @@ describe('a command too long for one request', () => {
 
     expect(await carryOut()).toBeUndefined();
     expect(launchers(sent)).toEqual([]);
+  });
+});
+
+describe('a command of mode Direct', () => {
+  const direct: Exec = { mode: 'Direct', command: ['/bin/true'] };
+  const status = (answers: unknown[]) => {
+    let asked = 0;
+    return ({ execute }: Sent) => (execute === 'guest-exec-status' ? answers[asked++] : undefined);
+  };
+  const running = { exited: false };
+  const exited = { exited: true, exitcode: 3 };
+
+  it.each([
+    ['was held by somebody else', [held, held, exited]],
+    ['did not answer in time', [running, late, running, late, exited]],
+  ])('goes on though its guest %s', async (_, answers) => {
+    const { carryOut } = setUp(direct, { answer: status(answers) });
+
+    expect(await carryOut()).toMatchObject({ phase: 'Failed', reason: 'NonZeroExit', exec: { exitCode: 3 } });
+  });
+
+  it('goes on after a freeze, which refuses every question', async () => {
+    let frozen = true;
+    const { carryOut, clock } = setUp(direct, {
+      answer({ execute }) {
+        if (execute === 'guest-fsfreeze-status') return frozen ? 'frozen' : 'thawed';
+        if (execute === 'guest-exec-status') return frozen ? refused : exited;
+        return undefined;
+      },
+    });
+    clock.after(400_000, () => (frozen = false));
+
+    expect(await carryOut(420_000)).toMatchObject({ reason: 'NonZeroExit' });
+  });
+
+  it('is Unknown where the answer was lost that told its end', async () => {
+    const { carryOut } = setUp(direct, { answer: status([late, refused, refused]) });
+
+    expect(await carryOut()).toMatchObject({
+      phase: 'Unknown',
+      reason: 'OutcomeUnknown',
+      message: 'nobody knows how the command ended: its answer was lost',
+    });
+  });
+
+  it('is Unknown where its agent was restarted', async () => {
+    const { carryOut } = setUp(direct, { answer: status([running, refused, refused]) });
+
+    expect((await carryOut())?.message).toContain('was restarted');
+  });
+
+  it('does not take for its own what has its number in the next boot', async () => {
+    const claim = { node: 'hv1', instance: 'i', journal: 'j', bootId: 'boot', time: '2026-01-01T12:00:00Z' };
+    const { carryOut, run } = setUp(direct, {
+      answer({ execute }) {
+        if (execute === 'guest-exec-status') return asked++ === 0 ? late : exited;
+        return execute === 'guest-file-read' ? { count: 6, 'buf-b64': btoa('boot-2'), eof: true } : undefined;
+      },
+    });
+    let asked = 0;
+    run.task.status = { claim };
+
+    expect(await carryOut()).toMatchObject({ phase: 'Unknown', reason: 'GuestRebooted' });
+  });
+
+  it('waits no longer than its deadline for a guest that is silent', async () => {
+    const deadline = new AbortController();
+    const { carryOut, clock } = setUp(direct, {
+      withdrawn: deadline.signal,
+      answer: ({ execute }) => (execute === 'guest-exec-status' ? late : undefined),
+    });
+    clock.after(30_000, () => deadline.abort(new DeadlineReached()));
+
+    expect(await carryOut()).toMatchObject({ phase: 'Failed', reason: 'DeadlineExceeded' });
   });
 });
