@@ -20,6 +20,13 @@ export interface SpoolStart {
   drop?: readonly string[] | undefined;
 }
 
+/** bash has a value of its own for these until they are unset. */
+const countedByBash = new Set(
+  'RANDOM SRANDOM SECONDS EPOCHSECONDS EPOCHREALTIME LINENO HISTCMD BASHPID BASH_COMMAND BASH_SUBSHELL BASH_ALIASES BASH_CMDS GROUPS FUNCNAME DIRSTACK'.split(
+    ' ',
+  ),
+);
+
 /** An environment variable by which every process of a run can be told, wherever it went. */
 const runVariable = 'QGA_RUN';
 
@@ -177,7 +184,10 @@ esac`;
  */
 function run(id: string, launch: Launch): string {
   const { command, script, workingDirectory = '/', user, limitBytes } = launch;
-  const exports = launch.env.map(({ name, value }) => `export ${name}=${shellQuote(value)}`);
+  const exports = launch.env.map(({ name, value }) => {
+    const unset = countedByBash.has(name) ? `unset ${name}; ` : '';
+    return `${unset}export ${name}=${shellQuote(value)}`;
+  });
   const words = [...command.map(shellQuote), ...(script ? ['"$_qga_sh"', ...script.args.map(shellQuote)] : [])];
   const inside = [
     ...exports,

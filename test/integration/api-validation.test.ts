@@ -26,6 +26,11 @@ describe('a GuestExecJob', () => {
       'starts with no digit',
     ],
     [
+      'a variable that shells keep for themselves',
+      { ...good, exec: { command: ['x'], env: [{ name: 'UID', value: '0' }] } },
+      'a shell keeps these variables for itself',
+    ],
+    [
       'more arguments than one agent command carries',
       { ...good, exec: { command: Array(3).fill('x'.repeat(60_000)) as string[] } },
       '128 KiB together',
@@ -63,6 +68,12 @@ describe('a GuestExecJob', () => {
     ['a field that does not exist', { ...good, paralelism: 3 }, 'unknown field "spec.paralelism"'],
   ])('is refused with %s', async (_, spec, sentence) => {
     await expect(applySpec('GuestExecJob', 'bad', spec)).rejects.toThrow(sentence);
+  });
+
+  it('takes any variable where no shell is in the way', async () => {
+    const env = [{ name: 'UID', value: '0' }];
+
+    await applySpec('GuestExecJob', 'direct', { ...good, exec: { mode: 'Direct', command: ['/bin/true'], env } });
   });
 
   it('keeps its past: target and exec can not be changed, pace and patience can', async () => {

@@ -1,6 +1,7 @@
 import { referencesOfExec } from '../../api/action-inputs.ts';
 import type { GuestTask } from '../../api/resources.ts';
 import type { Exec } from '../../api/schema/exec.ts';
+import { shellsOwnMessage, shellsOwnVariables } from '../../api/shell-variables.ts';
 import type { ExecEnd } from '../../guest/exec-end.ts';
 import { launchOf } from '../../guest/exec-launch.ts';
 import { type ExecProgress, runExec } from '../../guest/exec-run.ts';
@@ -31,6 +32,7 @@ const dropAtOnce = 8;
 /** Runs a command in the guest, at most once, and ends it when nobody wants it any more. */
 export const execAction: Action = {
   commands: () => [guestExec.name, guestExecStatus.name],
+  problem: problemOf,
   async run(run) {
     const exec = execOf(run.task);
     const wanted = untilUnwanted(run);
@@ -50,6 +52,13 @@ export const execAction: Action = {
     await runExec(guest.agent, { id, launch, sentBefore: sent }, clock, { stopped, withdrawn });
   },
 };
+
+/** What the API refuses, too: an API server may have an older definition of it. */
+function problemOf(task: GuestTask): { reason: string; message: string } | undefined {
+  const { mode, env = [] } = execOf(task);
+  if (mode === 'Direct' || !env.some(({ name }) => shellsOwnVariables.includes(name))) return undefined;
+  return { reason: 'InvalidArguments', message: shellsOwnMessage };
+}
 
 /** Aborts when nobody waits for the command any longer: a deadline, a deletion, or a job that lets go of it. */
 function untilUnwanted({ withdrawn, latest, onUpdate }: ActionRun): AbortSignal {

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { shellsOwnMessage, shellsOwnVariables } from '../shell-variables.ts';
 import { rules } from './common.ts';
 import { keyReference } from './key-reference.ts';
 
@@ -143,6 +144,10 @@ export const exec = z
       {
         rule: '(has(self.command) ? self.command.map(a, size(a)).sum() : 0) + (has(self.env) ? self.env.map(e, has(e.value) ? size(e.value) : 0).sum() : 0) <= 131072',
         message: 'command and env are too large: 128 KiB together at most',
+      },
+      {
+        rule: `self.mode == 'Direct' || !has(self.env) || !self.env.exists(e, e.name in [${shellsOwnVariables.map((name) => `'${name}'`).join(', ')}])`,
+        message: shellsOwnMessage,
       },
       { rule: 'has(self.command) != has(self.script)', message: 'exec needs exactly one of command and script' },
       { rule: '!(has(self.stdin) && has(self.stdinFrom))', message: 'exec has a stdin or a stdinFrom, not both' },

@@ -4,6 +4,7 @@ import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
+import { shellsOwnVariables } from '../../../src/api/shell-variables.ts';
 import { type Launch, launchOf } from '../../../src/guest/exec-launch.ts';
 import { shownBytes } from '../../../src/guest/spool-output-script.ts';
 import { parseSpoolReport } from '../../../src/guest/spool-report.ts';
@@ -15,6 +16,8 @@ chmodSync(root, 0o711);
 const everyByte = Buffer.from(Array.from({ length: 256 }, (_, byte) => byte));
 writeFileSync(join(root, 'bytes'), everyByte);
 afterAll(() => rmSync(root, { recursive: true, force: true }));
+
+const bashKnows = ['FUNCNAME', 'GROUPS', 'DIRSTACK', 'HISTCMD', 'SRANDOM', 'BASH_ALIASES', 'BASH_CMDS', 'SECONDS'];
 
 type Start = Omit<Partial<SpoolStart>, 'launch'> & Partial<Launch> & { command: string[] };
 
@@ -286,6 +289,20 @@ describe.each(shells)('under %s', (shell, ...more) => {
     });
     expect(run({ command: ['tell'] }).report).toMatchObject({ how: 'none' });
     expect(run({ command: ['-x'] }).report).toMatchObject({ how: 'none' });
+  });
+
+  it('passes on every variable that the API takes, be it one that shells have a value of their own for', () => {
+    // As `sh`, bash is stricter.
+    const names = spawnSync('bash', ['-c', 'compgen -v']).stdout.toString().trim().split('\n');
+    const setOnTheWay = ['PATH', 'PWD', 'OLDPWD', 'SHLVL', ...shellsOwnVariables];
+    const env = [...names, ...bashKnows, 'LC_ALL', 'TMOUT', 'IFS', 'ENV', 'BASH_ENV', 'CDPATH', 'POSIXLY_CORRECT']
+      .filter((name) => !setOnTheWay.includes(name) && !name.startsWith('npm_'))
+      .map((name) => ({ name, value: `it's ${name}` }));
+
+    const { report } = run({ command: ['env', '-0'], env });
+
+    const printed = report?.state === 'done' ? report.stdout.toString().split('\0') : [];
+    expect(printed).toEqual(expect.arrayContaining(env.map(({ name, value }) => `${name}=${value}`)));
   });
 
   it('starts nothing when it has no room for the command’s input', () => {

@@ -217,3 +217,12 @@ describe('a command of mode Direct', () => {
     expect(await carryOut()).toMatchObject({ phase: 'Failed', reason: 'DeadlineExceeded' });
   });
 });
+
+it('fails at once with a variable that shells keep for themselves, unless no shell is in the way', () => {
+  const problemOf = (exec: Exec) => execAction.problem?.(setUp(exec).run.task);
+  const env = [{ name: 'PPID', value: '1' }];
+
+  expect(problemOf({ command: ['x'], env })).toMatchObject({ reason: 'InvalidArguments' });
+  expect(problemOf({ command: ['x'], env, mode: 'Direct' })).toBeUndefined();
+  expect(problemOf({ command: ['x'], env: [{ name: 'PATH', value: '/bin' }] })).toBeUndefined();
+});
