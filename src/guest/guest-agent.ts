@@ -1,4 +1,5 @@
 import PQueue from 'p-queue';
+import { unlessAborted } from '../libvirt/abort.ts';
 import { type Command, decode, encode } from '../qga/command.ts';
 import { guestFsfreezeStatus } from '../qga/commands.ts';
 import { AgentError } from '../qga/errors.ts';
@@ -19,7 +20,7 @@ export const callPriority = { inventory: 0, action: 1, status: 2, thaw: 3 } as c
 
 export interface CallOptions {
   priority: number;
-  /** Gives up waiting for the guest's turn; a call on its way is not abandoned. */
+  /** Gives up waiting; a call on its way goes on to its end, and no other begins before. */
   signal?: AbortSignal | undefined;
   /** How long the guest may take to answer. */
   timeoutSeconds?: number;
@@ -142,21 +143,29 @@ export class GuestAgent {
   /** `command`: what the agent gets to see. */
   async #inTurn<R>(command: string, options: CallOptions, send: (call: AgentCallOptions) => Promise<R>): Promise<R> {
     const { priority, signal, timeoutSeconds = defaultTimeoutSeconds } = options;
-    return await this.#queue.add(
+    signal?.throwIfAborted();
+    // The queue must not hear of an abort once the call is on its way: it would give the turn to the next.
+    const waiting = new AbortController();
+    const giveUp = () => waiting.abort(signal?.reason);
+    signal?.addEventListener('abort', giveUp, { once: true });
+    const call = this.#queue.add(
       async () => {
+        signal?.removeEventListener('abort', giveUp);
         const ended = this.#onSent(command);
         try {
           const reply = await send({ timeoutSeconds, signal });
           ended();
           return reply;
         } catch (error) {
-          signal?.throwIfAborted();
+          // It waited for its turn with libvirt, and was not sent.
+          if (signal?.aborted && error === signal.reason) throw error;
           const failure = classify(error, this.#hypervisor.info()?.libvirtVersion);
           ended(failure);
           throw failure;
         }
       },
-      { priority, ...(signal && { signal }) },
+      { priority, signal: waiting.signal },
     );
+    return await unlessAborted(call, signal);
   }
 }
