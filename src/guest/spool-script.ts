@@ -93,6 +93,7 @@ fi
 _qga_ended
 read -r _qga_alive 2>/dev/null <"/proc/$_qga_pid/cmdline"
 case $_qga_alive in *${id}*) ;; *)
+_qga_alive=
 read -r _qga_pid 2>/dev/null <"$_qga.pid" && read -r _qga_alive 2>/dev/null <"/proc/$_qga_pid/stat"
 case $_qga_alive in *") Z "* | '') false ;; esac || { sleep 1; _qga_ended; echo "qga1 ${id} lost $_qga_boot"; exit; } ;;
 esac

@@ -166,6 +166,16 @@ describe.each(shells)('under %s', (shell, ...more) => {
     await expect.poll(afterAKill, { timeout: 10_000 }).toBe('lost');
   });
 
+  it('takes no process for the launcher of a run only because it has its number', () => {
+    const id = randomUUID();
+    const bootId = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+    writeFileSync(join(root, `${id}.claim`), `${process.pid} ${bootId}\n`);
+    expect(look(id)).toMatchObject({ state: 'lost' });
+
+    writeFileSync(join(root, `${id}.pid`), `${spawnSync('true').pid}\n`);
+    expect(look(id)).toMatchObject({ state: 'lost' });
+  });
+
   it('goes on without what waited for it first, and its result is found', async () => {
     const id = randomUUID();
     const child = spawn(shell, [...more, '-s', id]);
