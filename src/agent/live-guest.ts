@@ -125,6 +125,17 @@ export class LiveGuest {
     return this.freeze.holder.deadline;
   }
 
+  /** Files of so many runs are removed by one launcher, and by none before they are so many. */
+  runsToDrop(least: number, most: number): string[] {
+    return this.finishedRuns.length >= least ? this.finishedRuns.slice(0, most) : [];
+  }
+
+  /** The files of these runs are gone. */
+  dropped(runs: readonly string[]): void {
+    const left = this.finishedRuns.filter((each) => !runs.includes(each));
+    this.finishedRuns.splice(0, Number.POSITIVE_INFINITY, ...left);
+  }
+
   /** It was seen to be in this boot. */
   sawBoot(bootId: string): void {
     if (this.health.state !== 'answers') return;

@@ -159,7 +159,7 @@ export class TaskExecutor {
         else await journal.forget(uid);
         return {};
       case 'deliver':
-        this.#track(task, this.#deliver(task, decision.outcome));
+        this.#track(task, this.#deliver(task, decision.outcome, guest, known));
         return {};
       case 'end':
         await this.#endUntouched(task, decision);
@@ -288,9 +288,12 @@ export class TaskExecutor {
     this.#options.lookAgain(task, retryMs);
   }
 
-  async #deliver(task: GuestTask, outcome: TaskOutcome): Promise<void> {
+  /** What an earlier life of this process has brought to its end. */
+  async #deliver(task: GuestTask, outcome: TaskOutcome, guest: LiveGuest, { action }: KnownAction): Promise<void> {
     const { cluster, journal, clock, logger, signal } = this.#options;
+    const entry = journal.get(uidOf(task));
     await deliver(task, outcome, { cluster, journalId: journal.id, clock, logger, signal });
+    if (entry?.state === 'ended' && !entry.shared && movesOf(task) === 0) action.delivered?.(task, guest);
     this.#afterDelivery(task);
   }
 

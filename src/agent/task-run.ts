@@ -104,15 +104,16 @@ export class TaskRun {
     const { startTime } = task.status ?? {};
     const outcome = { ...ending, ...(startTime && { startTime }), completionTime: timestamp(clock.now()) };
     onEnded?.(outcome, actionName, (clock.monotonic() - startedAt) / 1000);
+    // Its claim in the guest stays: what one of them sends late must find it.
+    const shared = movesOf(task) > 0 || sentBefore?.takenOver !== undefined;
     try {
-      await journal.record(uid, { state: 'ended', outcome });
+      await journal.record(uid, { state: 'ended', outcome, ...(shared && { shared }) });
     } catch (error) {
       // The API server is the better place for it than nowhere.
       logger.error({ err: error, task: uid }, 'the journal could not be written: delivering the outcome without it');
     }
     await deliver(shown, outcome, { cluster, journalId: journal.id, clock, logger, signal: stopped });
-    // Where several had a hand in it, its claim in the guest stays: what one of them sends late must find it.
-    if (movesOf(task) === 0 && !sentBefore?.takenOver) action.delivered?.(task, guest);
+    if (!shared) action.delivered?.(task, guest);
     return 'delivered';
   }
 

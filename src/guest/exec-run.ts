@@ -23,6 +23,8 @@ export interface ExecRun {
   bootId?: string | undefined;
   /** Earlier runs whose files may be removed in passing. */
   drop?: readonly string[];
+  /** Told when they are: the guest has taken the launcher. */
+  onDropped?(): void;
   /** Told now and then while the command runs. */
   onProgress?(progress: ExecProgress): void;
 }
@@ -91,7 +93,7 @@ class ExecCourse {
 
   /** Starts the command where it has not been started, and waits for its end. */
   async follow(signal: AbortSignal): Promise<ExecEnd> {
-    const { id, launch, withheld, drop } = this.#run;
+    const { id, launch, withheld, drop, onDropped } = this.#run;
     let next: 'start' | 'look' = this.#sent ? 'look' : 'start';
     for (let lookMs = firstLookMs; ; lookMs = Math.min(lookMs * 2, longestLookMs)) {
       signal.throwIfAborted();
@@ -99,7 +101,7 @@ class ExecCourse {
       const script = next === 'look' ? lookScript(id) : startScript({ id, launch, drop, ifBootIdIs: this.#bootId });
       const wasSent = this.#sent;
       this.#sent = true;
-      const report = await this.#send(script, signal, wasSent);
+      const report = await this.#send(script, signal, wasSent, next === 'start' ? onDropped : undefined);
       if ('end' in report) return report.end;
       if (report.state !== 'silent') {
         if (!wasSent && report.state === 'absent') return { kind: 'otherBoot', bootId: report.bootId };
@@ -154,9 +156,10 @@ class ExecCourse {
     script: string,
     signal: AbortSignal,
     wasSent: boolean,
+    onTaken?: () => void,
   ): Promise<SpoolReport | { state: 'silent' } | { end: ExecEnd }> {
     try {
-      const report = await this.#launch(script, signal);
+      const report = await this.#launch(script, signal, onTaken);
       this.#refusedSince = undefined;
       return report;
     } catch (error) {
@@ -174,9 +177,10 @@ class ExecCourse {
   }
 
   /** Runs a script of the spool's once and waits for what it reports. */
-  async #launch(script: string, signal: AbortSignal): Promise<SpoolReport> {
+  async #launch(script: string, signal: AbortSignal, onTaken?: () => void): Promise<SpoolReport> {
     const { id } = this.#run;
     const { pid } = await this.#start(script, signal);
+    onTaken?.();
     const startedAt = this.#clock.monotonic();
     const pace = this.#agent.pace.begin(startedAt);
     let progressMs = firstProgressMs;

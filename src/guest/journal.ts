@@ -24,8 +24,11 @@ export interface Sent {
 export type JournalEntry<Outcome> =
   /** From this moment on the guest may have been touched. */
   | ({ state: 'sending' } & Sent)
-  /** It is over; the outcome waits to be written to the API server. */
-  | { state: 'ended'; outcome: Outcome };
+  /**
+   * It is over; the outcome waits to be written to the API server. `shared`: several hosts, or lives of this journal, had
+   * a hand in it.
+   */
+  | { state: 'ended'; outcome: Outcome; shared?: true };
 
 interface Line<Outcome> {
   task: string;

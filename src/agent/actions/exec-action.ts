@@ -26,8 +26,9 @@ import { whyExecWasRefused } from './exec-refusal.ts';
 import { endingOfRefusal } from './refusal.ts';
 import { storeOutput } from './stored-output.ts';
 
-/** Files of so many delivered runs are removed by one later launcher. */
-const dropAtOnce = 8;
+/** Files of delivered runs are removed by a later launcher: of so many at least, since that takes a program. */
+const fewestDropped = 8;
+const mostDropped = 64;
 
 /** Runs a command in the guest, at most once, and ends it when nobody wants it any more. */
 export const execAction: Action = {
@@ -49,7 +50,9 @@ export const execAction: Action = {
   async abandon(id, { guest, sent, clock, stopped }) {
     const withdrawn = AbortSignal.abort(new TaskDeleted());
     const launch = launchOf({}, undefined);
-    await runExec(guest.agent, { id, launch, sentBefore: sent }, clock, { stopped, withdrawn });
+    const end = await runExec(guest.agent, { id, launch, sentBefore: sent }, clock, { stopped, withdrawn });
+    // What another sends late must find the claim.
+    if (end.kind === 'ended' && !sent.takenOver) guest.finishedRuns.push(id);
   },
 };
 
@@ -76,9 +79,10 @@ async function runSpooled(run: ActionRun, exec: Exec, withdrawn: AbortSignal): P
   const id = task.metadata.uid as string;
   const launch = launchOf(exec, secret);
   const withheld = referencesOfExec(exec).length > 0 && secret?.kind !== 'exec';
-  const drop = guest.finishedRuns.length >= dropAtOnce ? guest.finishedRuns.splice(0) : [];
+  const drop = guest.runsToDrop(fewestDropped, mostDropped);
+  const onDropped = () => guest.dropped(drop);
   const onProgress = (progress: ExecProgress) => run.show(shownProgress(progress));
-  const spooled = { id, launch, withheld, sentBefore, bootId: task.status?.claim?.bootId, drop, onProgress };
+  const spooled = { id, launch, withheld, sentBefore, bootId: task.status?.claim?.bootId, drop, onDropped, onProgress };
   const end = await runExec(guest.agent, spooled, clock, { stopped, withdrawn });
   if (end.kind === 'otherBoot') {
     guest.sawBoot(end.bootId);

@@ -50,7 +50,7 @@ async function executorWith({ cluster, freezes }: { cluster: Partial<Cluster>; f
     lookAgain: () => {},
     onStarted: (actionName) => started.push(actionName),
   };
-  return { journal, started, executor: new TaskExecutor(options) };
+  return { journal, registry, started, executor: new TaskExecutor(options) };
 }
 
 function aClaimedTask(journal: string): GuestTask {
@@ -111,4 +111,21 @@ it('leaves to the next process a freeze that the end of this one cut off, though
   await journal.record('another', { state: 'sending', guest: uuid, action: 'exec' });
 
   expect(journal.get(uid)).toMatchObject({ state: 'sending', action: 'freeze' });
+});
+
+it.each([
+  ['lists what a run left in its guest', {}, 1],
+  ['leaves it there where several had a hand in it', { shared: true } as const, 0],
+])('%s, once it has delivered what an earlier life of the process had brought to its end', async (_, more, listed) => {
+  const { journal, registry, executor } = await executorWith({
+    cluster: { replaceStatus: async (_kind: unknown, written: never) => written },
+  });
+  const task = aClaimedTask(journal.id);
+  const uid = task.metadata.uid ?? '';
+  await journal.record(uid, { state: 'ended', outcome: { phase: 'Succeeded', reason: 'Completed' }, ...more });
+
+  await executor.reconcile(task);
+  await executor.drained();
+
+  expect(registry.get(uuid).finishedRuns).toEqual(Array(listed).fill(uid));
 });

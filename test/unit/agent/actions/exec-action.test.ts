@@ -226,3 +226,50 @@ it('fails at once with a variable that shells keep for themselves, unless no she
   expect(problemOf({ command: ['x'], env, mode: 'Direct' })).toBeUndefined();
   expect(problemOf({ command: ['x'], env: [{ name: 'PATH', value: '/bin' }] })).toBeUndefined();
 });
+
+describe('what delivered runs left in a guest', () => {
+  const runs = Array.from({ length: 9 }, (_, index) => `run-${index}`);
+  const launchers = (sent: Sent[]) => sent.filter(({ script }) => script.includes('_qga_keep'));
+
+  it('is removed by the next launcher, and no longer listed', async () => {
+    const { carryOut, run, sent } = setUp({ command: ['true'] });
+    run.guest.finishedRuns.push(...runs);
+
+    expect(await carryOut()).toMatchObject({ phase: 'Succeeded' });
+
+    for (const each of runs) expect(launchers(sent)[0]?.script).toContain(each);
+    expect(run.guest.finishedRuns).toEqual([]);
+  });
+
+  it.each([
+    ['is not sent', { answer: ({ execute }: Sent) => (execute === 'guest-exec' ? held : undefined) }],
+    ['was sent before', { sentBefore: { guest: 'uuid', action: 'exec', bootId: 'boot' } }],
+  ])('stays listed where the launcher %s', async (_, how) => {
+    const { carryOut, run } = setUp({ command: ['true'] }, how);
+    run.guest.finishedRuns.push(...runs);
+
+    await carryOut();
+
+    expect(run.guest.finishedRuns).toEqual(runs);
+  });
+
+  it('is listed of a run whose task was deleted, once it has ended', async () => {
+    const { run, clock } = setUp({ command: ['true'] });
+    const sent = { guest: 'uuid', action: 'exec', bootId: 'boot' };
+    const abandoned = execAction.abandon?.('uid', { ...run, sent });
+    void clock.advance(60_000);
+    await abandoned;
+
+    expect(run.guest.finishedRuns).toEqual(['uid']);
+  });
+
+  it('stays where another host may have sent it, too', async () => {
+    const { run, clock } = setUp({ command: ['true'] });
+    const sent = { guest: 'uuid', action: 'exec', bootId: 'boot', takenOver: 'GuestMoved' as const };
+    const abandoned = execAction.abandon?.('uid', { ...run, sent });
+    void clock.advance(60_000);
+    await abandoned;
+
+    expect(run.guest.finishedRuns).toEqual([]);
+  });
+});
