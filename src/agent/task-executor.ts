@@ -1,3 +1,4 @@
+import { sealingAwaited, sealingHindered } from '../api/action-inputs.ts';
 import { type Guest, type GuestTask, guestTasks } from '../api/resources.ts';
 import type { GuestTaskStatus } from '../api/schema/guest-task.ts';
 import type { Journal, Sent } from '../guest/journal.ts';
@@ -318,6 +319,8 @@ export class TaskExecutor {
     if (reason === undefined || message === undefined) return;
     const { status } = task;
     if (status?.reason === reason && status.message === message) return;
+    // Else the two would write it in turns.
+    if (sealingAwaited.includes(reason) && sealingHindered.includes(status?.reason ?? '')) return;
     const phase = status?.phase ?? 'Pending';
     await cluster.replaceStatus(guestTasks, { ...task, status: { ...status, phase, reason, message } }, { signal });
   }

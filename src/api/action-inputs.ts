@@ -20,3 +20,8 @@ export function hasReferences({ exec, command, writeFile }: Action): boolean {
 export function needsSealed(action: Action): boolean {
   return hasReferences(action) || action.setPassword !== undefined || action.verifyPassword !== undefined;
 }
+
+/** Why an agent waits for the manager to seal what a task takes from Secrets. */
+export const sealingAwaited: readonly string[] = ['SealedToAnotherKey', 'NotSealedYet'];
+/** Why the manager can't: it looks again by itself, and what it says is more than what the agent has to say. */
+export const sealingHindered: readonly string[] = ['NoSealingKey', 'InputNotFound', 'InputInvalid'];

@@ -1,4 +1,4 @@
-import { hasReferences } from '../api/action-inputs.ts';
+import { hasReferences, sealingAwaited, sealingHindered } from '../api/action-inputs.ts';
 import { type Guest, type GuestTask, isOverPhase } from '../api/resources.ts';
 
 /** Made by a person, not yet bound, not yet over. */
@@ -24,5 +24,5 @@ export function newNodeOf({ metadata, spec, status }: GuestTask, guest: Guest | 
 export function needsSealing({ metadata, spec, status }: GuestTask): boolean {
   if (spec.nodeName === undefined || !hasReferences(spec.action)) return false;
   if (isOverPhase(status?.phase) || metadata.deletionTimestamp !== undefined) return false;
-  return !spec.sealed || status?.reason === 'SealedToAnotherKey';
+  return !spec.sealed || [...sealingAwaited, ...sealingHindered].includes(status?.reason ?? '');
 }

@@ -90,11 +90,11 @@ async function aNode({ openingKey, report = 'absent boot-1' }: { openingKey?: No
     signal: new AbortController().signal,
     lookAgain: () => {},
   });
-  const carryOn = async (task: GuestTask, entry: Sent = sent) => {
+  const carryOn = async (task: GuestTask, entry: Sent = sent, status: GuestTask['status'] = { phase: 'Running' }) => {
     uid = task.metadata.uid ?? '';
     const claim = { node: 'hv1', instance: 'me', journal: journal.id, bootId: 'boot-1', time: timestamp(noon) };
     await journal.record(uid, { state: 'sending', ...entry });
-    await executor.reconcile({ ...task, status: { phase: 'Running', claim } });
+    await executor.reconcile({ ...task, status: { ...status, claim } });
     const over = executor.drained().then(() => true);
     while (!(await Promise.race([over, clock.advance(1000)])));
     return statuses.at(-1);
@@ -113,6 +113,15 @@ describe('a task that may have been sent, and can not be opened here', () => {
     expect(await carryOn(await aSealedTask({}))).toMatchObject({ phase: 'Running', reason: 'SealedToAnotherKey' });
     expect({ scripts, lines }).toEqual({ scripts: [], lines: [] });
   });
+
+  it.each(['NoSealingKey', 'InputNotFound', 'InputInvalid'])(
+    'leaves it to the manager to say why it can not be sealed anew: %s',
+    async (reason) => {
+      const { carryOn } = await aNode({});
+
+      expect(await carryOn(await aSealedTask({}), sent, { phase: 'Running', reason })).toBeUndefined();
+    },
+  );
 
   it('is found again and ended where it is unwanted, and never started', async () => {
     const { carryOn, starts, scripts } = await aNode({ report: 'withdrawn boot-1' });

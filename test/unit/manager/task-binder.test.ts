@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { Guest, GuestTask } from '../../../src/api/resources.ts';
 import { TaskBinder } from '../../../src/manager/task-binder.ts';
 import { TaskInputs } from '../../../src/manager/task-inputs.ts';
-import { newNodeOf } from '../../../src/manager/task-readiness.ts';
+import { needsSealing, newNodeOf } from '../../../src/manager/task-readiness.ts';
 import { MemoryCluster } from '../support/memory-cluster.ts';
 import { aGuest, aJob, aTask } from './objects.ts';
 
@@ -63,3 +63,16 @@ it('binds a task anew as it was last seen, and counts the move', async () => {
 
   expect(patches).toEqual([{ metadata: { resourceVersion: '7' }, spec: { nodeName: 'hv2', moves: 3 } }]);
 });
+
+it.each(['SealedToAnotherKey', 'NoSealingKey', 'InputNotFound', 'InputInvalid'])(
+  'still has a task to seal anew that waits with reason %s',
+  (reason) => {
+    const exec = { command: ['x'], stdinFrom: { secretKeyRef: { name: 's', key: 'k' } } };
+    const task = aTask(aJob({ exec }), guest, { phase: 'Running', reason });
+    const sealed: GuestTask = { ...task, spec: { ...task.spec, sealed: { keyId: 'old' } as never } };
+
+    expect(needsSealing(sealed)).toBe(true);
+    expect(needsSealing({ ...sealed, status: { phase: 'Running' } })).toBe(false);
+    expect(needsSealing({ ...sealed, status: { phase: 'Failed', reason } })).toBe(false);
+  },
+);
