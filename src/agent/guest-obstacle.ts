@@ -74,9 +74,9 @@ export function obstacleOf(setting: TaskSetting): GuestView['obstacle'] {
 
 /** Why a task that another host began can't be looked for here now; undefined when it can. `now`: as a wall clock has it. */
 export function takeOverObstacle(setting: TaskSetting, now: number): GuestView['obstacle'] {
-  const { deadline, release } = setting.task.spec;
-  // What is only to be ended is not started any more, and takes no secrets.
-  const unwanted = release || (deadline !== undefined && now >= Date.parse(deadline));
+  const { deadline, release, action } = setting.task.spec;
+  // What is only to be ended is not started any more, and takes no secrets. Of a freeze that is all that is left to do.
+  const unwanted = action.freeze || release || (deadline !== undefined && now >= Date.parse(deadline));
   return objectObstacle(setting) ?? (unwanted ? undefined : sealingObstacle(setting)) ?? domainObstacle(setting);
 }
 

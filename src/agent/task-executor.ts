@@ -134,6 +134,7 @@ export class TaskExecutor {
         unseen: takeOverObstacle(setting, clock.now()),
         full: guest.isFull(clock.monotonic()),
         awaitedMs: guest.departure.awaitedMs(clock.monotonic()),
+        absent: registry.isAbsent(guest.agent.uuid),
       },
       now: clock.now(),
     };

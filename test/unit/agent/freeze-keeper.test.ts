@@ -11,7 +11,7 @@ import type { GuestTask } from '../../../src/api/resources.ts';
 import type { FreezeResult } from '../../../src/api/schema/freeze.ts';
 import type { Hold } from '../../../src/guest/freeze-hold.ts';
 import { worthOf } from '../../../src/guest/freeze-worth.ts';
-import { Journal } from '../../../src/guest/journal.ts';
+import { Journal, type TakenOver } from '../../../src/guest/journal.ts';
 import { type Clock, systemClock } from '../../../src/seams/clock.ts';
 import { recordingLogger } from '../support/recording-logger.ts';
 import { broken, SimulatedFreezer, silence } from '../support/simulated-freezer.ts';
@@ -231,8 +231,8 @@ it('thaws what belongs to a task that is gone', async () => {
   expect(noteOf(journal)).toMatchObject({ stage: 'over', ending: { by: 'Deletion' } });
 });
 
-/** A freeze that the agent of hv0 began, as its task tells of it, carried on here. */
-async function takenOver(freezer: SimulatedFreezer, freeze: FreezeResult) {
+/** A freeze that another agent or journal began, as its task tells of it, carried on here. */
+async function takenOver(freezer: SimulatedFreezer, freeze: FreezeResult, why: TakenOver = 'GuestMoved') {
   const { keeper: freezes, guest } = await live(freezer, folder());
   const task = {
     metadata: { namespace: 'team-a', name: 'backup', uid: 'task' },
@@ -247,7 +247,7 @@ async function takenOver(freezer: SimulatedFreezer, freeze: FreezeResult) {
     show: ({ reason }: { reason?: string }) => void shown.push(reason),
     guest,
     freezes,
-    sentBefore: { guest: 'uuid', action: 'freeze', takenOver: 'GuestMoved' },
+    sentBefore: { guest: 'uuid', action: 'freeze', takenOver: why },
     stopped: new AbortController().signal,
     withdrawn: new AbortController().signal,
     clock,
@@ -271,6 +271,23 @@ it('thaws a guest at once that came frozen from another host, and calls nothing 
     freeze: { verdict: 'ConsistencyLost', endedBy: 'Migration', frozenAt },
   });
   expect(ending?.freeze?.thawOwed).toBeUndefined();
+});
+
+it('thaws a guest whose freeze a lost journal knew of, and then owes nothing', async () => {
+  const freezer = new SimulatedFreezer();
+  freezer.frozen = true;
+  const frozenAt = '2026-01-01T12:00:00.000000Z';
+
+  const { ending, shown } = await takenOver(freezer, { frozenAt, thawOwed: true }, 'JournalLost');
+
+  expect(freezer.frozen).toBe(false);
+  expect(shown).toContain('ThawOwed');
+  expect(ending).toMatchObject({
+    phase: 'Failed',
+    reason: 'ConsistencyLost',
+    freeze: { verdict: 'ConsistencyLost', endedBy: 'AgentRestart', frozenAt },
+  });
+  expect(ending?.freeze).not.toHaveProperty('thawOwed');
 });
 
 it('does not freeze a guest on whose last host that had only been prepared', async () => {
