@@ -84,7 +84,7 @@ async function freezeAnew(run: ActionRun, uid: string, letGo: AbortSignal): Prom
     const freezeAt = freeze.barrier ? await instantOf(run, result, signal) : 0;
     const left = () => Math.max(0, freezeAt - run.clock.now());
     if (freeze.barrier) {
-      result.guard = await armGuard(run, freeze, left(), signal);
+      await armGuard(run, freeze, result, left());
       await expectStaying(run, signal);
     }
     signal.throwIfAborted();

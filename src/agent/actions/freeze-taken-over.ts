@@ -53,6 +53,8 @@ export function takenOverHold({ task, clock }: ActionRun, sentBefore: Sent): Hol
     needsProof: true,
     // What an earlier life of this agent sent may still be on its way.
     mayArriveLate: !moved,
+    // It is armed before anybody tells of it.
+    mayBeGuarded: result.guard === undefined,
     ending: moved
       ? { by: 'Migration', reason: 'GuestMoved', message }
       : { by: 'AgentRestart', reason: 'JournalLost', message },

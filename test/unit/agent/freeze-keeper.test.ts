@@ -290,6 +290,15 @@ it('thaws a guest whose freeze a lost journal knew of, and then owes nothing', a
   expect(ending?.freeze).not.toHaveProperty('thawOwed');
 });
 
+it('disarms the guard that another host may have armed before it could tell', async () => {
+  const freezer = new SimulatedFreezer();
+  freezer.armed = 'task';
+
+  await takenOver(freezer, { preparedAt: '2026-01-01T12:00:00.000000Z' });
+
+  expect(freezer.armed).toBeUndefined();
+});
+
 it('does not freeze a guest on whose last host that had only been prepared', async () => {
   const freezer = new SimulatedFreezer();
 
