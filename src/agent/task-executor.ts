@@ -1,6 +1,6 @@
 import { type Guest, type GuestTask, guestTasks } from '../api/resources.ts';
 import type { GuestTaskStatus } from '../api/schema/guest-task.ts';
-import type { Journal, Sent } from '../guest/journal.ts';
+import type { Journal, JournalEntry, Sent } from '../guest/journal.ts';
 import type { Cluster } from '../kube/cluster.ts';
 import { keyOf, type ObjectKey } from '../kube/objects.ts';
 import type { Logger } from '../observability/log.ts';
@@ -152,8 +152,8 @@ export class TaskExecutor {
       case 'nothing':
         return {};
       case 'forget':
-        // A freeze is ended before it is forgotten, whoever called its task over.
-        if (freezes.find(uid)) this.#parting.abandon(uid);
+        // A freeze is ended before it is forgotten, whoever called its task over, and so is what prepared it.
+        if (freezes.find(uid) || isFreeze(journal.get(uid))) this.#parting.abandon(uid);
         else await journal.forget(uid);
         return {};
       case 'deliver':
@@ -333,6 +333,10 @@ export class TaskExecutor {
 
 function guestKeyOf({ metadata, spec }: GuestTask): ObjectKey {
   return keyOf({ namespace: metadata.namespace, name: spec.guestName });
+}
+
+function isFreeze(entry: JournalEntry<TaskOutcome> | undefined): boolean {
+  return entry?.state === 'sending' && entry.action === 'freeze';
 }
 
 function uidOf(task: GuestTask): string {

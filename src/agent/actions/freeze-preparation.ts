@@ -5,6 +5,7 @@ import { callPriority } from '../../guest/guest-agent.ts';
 import { guestFsfreezeStatus, guestGetFsinfo } from '../../qga/commands.ts';
 import { AgentError } from '../../qga/errors.ts';
 import { microTimestamp } from '../../seams/clock.ts';
+import type { Preparation } from '../freeze-note.ts';
 import { youngMs } from '../live-guest.ts';
 import type { ActionRun } from './action.ts';
 import { failureOf, runHooks } from './freeze-hooks.ts';
@@ -56,6 +57,8 @@ export async function prepareFreeze(
   const before = { when: 'before' as const, hooks: freeze.hooks?.before ?? [] };
   if (before.hooks.length > 0) {
     run.show({ phase: 'Running', reason: 'Preparing', message: 'the hooks before the freeze are run' });
+    // From now on those after it are due, whoever lives to run them.
+    await run.note(preparationOf(freeze));
     result.hooks = [];
     const setting = { guest, uid: uidOf(run), sentBefore, clock, stopped, withdrawn: signal };
     result.hooks = await runHooks(before, setting);
@@ -66,6 +69,11 @@ export async function prepareFreeze(
   await armGuard(run, freeze, result, freeze.barrier ? longestBarrierMs : 0);
   signal.throwIfAborted();
   result.preparedAt = microTimestamp(clock.now());
+}
+
+/** What the journal keeps of a freeze whose hooks may have begun. */
+export function preparationOf({ hooks }: Freeze): Preparation {
+  return { stage: 'preparing', ...(hooks?.after && { after: hooks.after }) };
 }
 
 /**

@@ -220,15 +220,39 @@ it('thaws what belongs to a task that is gone', async () => {
   const state = folder();
   const result = { frozenAt: '2026-01-01T12:00:00.000000Z', filesystems: { frozen: 1 } };
   await leftBehind(state, hold(60_000, { stage: 'held', result }));
-  const { journal, keeper: freezes, guest } = await live(freezer, state);
-  const sent = journal.get('task');
-  if (sent?.state !== 'sending') throw new Error('the journal has no such freeze');
+  const life = await live(freezer, state);
 
-  const stopped = new AbortController().signal;
-  await freezeAction.abandon?.('task', { guest, sent, freezes, clock, logger: recordingLogger().logger, stopped });
+  await abandon(life);
 
   expect(freezer.frozen).toBe(false);
-  expect(noteOf(journal)).toMatchObject({ stage: 'over', ending: { by: 'Deletion' } });
+  expect(noteOf(life.journal)).toMatchObject({ stage: 'over', ending: { by: 'Deletion' } });
+});
+
+/** As when the task's object is gone. */
+async function abandon({ journal, keeper: freezes, guest }: Awaited<ReturnType<typeof live>>): Promise<void> {
+  const sent = journal.get('task');
+  if (sent?.state !== 'sending') throw new Error('the journal has no such freeze');
+  await freezeAction.abandon?.('task', {
+    guest,
+    sent,
+    note: (note) => journal.record('task', { ...sent, note }),
+    freezes,
+    clock,
+    logger: recordingLogger().logger,
+    stopped: new AbortController().signal,
+  });
+}
+
+it('leaves alone a guest whose freeze was only prepared when its task went, and disarms the guard', async () => {
+  const freezer = new SimulatedFreezer();
+  freezer.armed = 'task';
+  const life = await live(freezer, folder());
+  await life.journal.record('task', { state: 'sending', guest: 'uuid', action: 'freeze' });
+
+  await abandon(life);
+
+  expect(freezer.armed).toBeUndefined();
+  expect(freezer.calls).not.toContain('thaw');
 });
 
 /** A freeze that another agent or journal began, as its task tells of it, carried on here. */

@@ -13,10 +13,11 @@ import { Journal } from '../../../src/guest/journal.ts';
 import type { Cluster } from '../../../src/kube/cluster.ts';
 import { ApiError } from '../../../src/kube/errors.ts';
 import { timestamp } from '../../../src/seams/clock.ts';
-import { aGuest, aJob, aTask, noon } from '../manager/objects.ts';
+import { aFreezeTask, aGuest, aJob, aTask, aWindow, noon } from '../manager/objects.ts';
 import { aDomain } from '../support/a-domain.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { recordingLogger } from '../support/recording-logger.ts';
+import { SimulatedFreezer } from '../support/simulated-freezer.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'qga-task-executor-'));
 afterAll(() => rmSync(root, { recursive: true, force: true }));
@@ -25,12 +26,20 @@ const guest = aGuest('web-1');
 const uuid = guest.status?.domain?.uuid ?? '';
 const claimedAt = timestamp(noon);
 
-async function executorWith({ cluster, freezes }: { cluster: Partial<Cluster>; freezes?: Partial<FreezeKeeper> }) {
-  const journal = await Journal.open<TaskOutcome>(mkdtempSync(join(root, 'node-')));
-  const hypervisor: Partial<Hypervisor> = {
+async function executorWith({
+  cluster,
+  freezes,
+  hypervisor = {
     info: () => ({ uri: 'test:///', libvirtVersion: '9.0.0', hypervisorVersion: '1' }),
-  };
+  },
+}: {
+  cluster: Partial<Cluster>;
+  freezes?: Partial<FreezeKeeper>;
+  hypervisor?: Partial<Hypervisor>;
+}) {
+  const journal = await Journal.open<TaskOutcome>(mkdtempSync(join(root, 'node-')));
   const registry = new GuestRegistry(hypervisor as Hypervisor);
+  const clock = new FakeClock();
   registry.get(uuid).domain = { ...aDomain, uuid };
   const options: TaskExecutorOptions = {
     cluster: cluster as Cluster,
@@ -41,12 +50,12 @@ async function executorWith({ cluster, freezes }: { cluster: Partial<Cluster>; f
     guestOf: () => guest,
     node: 'hv1',
     instance: 'me',
-    clock: new FakeClock(),
+    clock,
     logger: recordingLogger().logger,
     signal: new AbortController().signal,
     lookAgain: () => {},
   };
-  return { journal, executor: new TaskExecutor(options) };
+  return { journal, clock, executor: new TaskExecutor(options) };
 }
 
 function aClaimedTask(journal: string): GuestTask {
@@ -87,4 +96,27 @@ it('leaves to the next process a freeze that the end of this one cut off, though
   await journal.record('another', { state: 'sending', guest: uuid, action: 'exec' });
 
   expect(journal.get(uid)).toMatchObject({ state: 'sending', action: 'freeze' });
+});
+
+it('disarms the guard of a freeze that was being prepared when its process died and somebody called its task over', async () => {
+  const freezer = new SimulatedFreezer();
+  const { journal, executor, clock } = await executorWith({
+    cluster: {},
+    freezes: { find: () => undefined },
+    hypervisor: freezer,
+  });
+  const { metadata, ...task } = aFreezeTask(aWindow(), guest, { phase: 'Unknown', reason: 'HostGone' });
+  const uid = metadata.uid ?? '';
+  freezer.armed = uid;
+  await journal.record(uid, { state: 'sending', guest: uuid, action: 'freeze' });
+
+  await executor.reconcile({ metadata, ...task });
+  await expect
+    .poll(async () => {
+      await clock.advance(1000);
+      return journal.get(uid);
+    })
+    .toBeUndefined();
+
+  expect(freezer.armed).toBeUndefined();
 });

@@ -84,3 +84,80 @@ it('disarms a guard that may have been armed though the answer was lost', async 
   expect(await ending).toMatchObject({ phase: 'Failed', reason: 'AgentUnresponsive' });
   expect(freezer.armed).toBeUndefined();
 });
+
+const hook = (name: string) => ({ name, command: [name] });
+const hooks = { before: [hook('stop-writes')], after: [hook('go-on'), hook('tell')] };
+
+/** The journal's last word on a freeze whose process died when the guard was to be armed. */
+async function diedPreparing(freezer: SimulatedFreezer): Promise<Sent> {
+  const armed = Promise.withResolvers<void>();
+  freezer.before = (call) => {
+    if (call === 'exec' && freezer.started.size > 0) armed.resolve();
+  };
+  const { ending, notes, die } = await carryOut(freezer, { freeze: { hooks, barrier: true } });
+  await armed.promise;
+  die();
+  await expect(ending).rejects.toThrow('it ends');
+  freezer.before = () => {};
+  return { guest: 'uuid', action: 'freeze', bootId: freezer.bootId, note: notes.at(-1) };
+}
+
+it.each([
+  ['in the same boot', 'boot-1'],
+  // A hook that was never sent can't have run, in whatever boot.
+  ['in a boot that nobody can tell', undefined],
+])('undoes after a restart what hooks did before, though nothing is frozen any more, %s', async (_, bootId) => {
+  const freezer = new SimulatedFreezer();
+  const { bootId: __, ...died } = await diedPreparing(freezer);
+  freezer.armed = 'task';
+  // Somebody else was faster.
+  freezer.frozen = true;
+  freezer.before = (call) => {
+    if (call === 'exec') freezer.frozen = false;
+  };
+
+  const { ending } = await carryOut(freezer, {
+    freeze: { hooks, barrier: true },
+    sentBefore: { ...died, ...(bootId && { bootId }) },
+  });
+
+  expect(await ending).toMatchObject({
+    reason: 'AlreadyFrozen',
+    freeze: { hooks: [{ name: 'go-on' }, { name: 'tell' }] },
+  });
+  expect([...freezer.started.values()]).toEqual(['stop-writes', 'go-on', 'tell']);
+  expect(freezer.armed).toBeUndefined();
+});
+
+it('runs no hook after a restart where none had begun before', async () => {
+  const freezer = new SimulatedFreezer();
+  freezer.frozen = true;
+
+  const { ending } = await carryOut(freezer, {
+    freeze: { hooks },
+    sentBefore: { guest: 'uuid', action: 'freeze', bootId: 'boot-1' },
+  });
+
+  expect(await ending).toMatchObject({ reason: 'AlreadyFrozen' });
+  expect(freezer.started.size).toBe(0);
+});
+
+it('starts no hook a second time that may have begun after a freeze, in whatever boot the guest is by then', async () => {
+  const freezer = new SimulatedFreezer();
+  const { ending: first, notes, letGo } = await carryOut(freezer, { freeze: { hooks } });
+  freezer.before = (call) => {
+    if (call === 'freeze') letGo();
+  };
+  await first;
+  expect([...freezer.started.values()]).toContain('go-on');
+  freezer.started.clear();
+  freezer.bootId = 'boot-2';
+
+  const sentBefore = { guest: 'uuid', action: 'freeze', bootId: 'boot-1', note: notes.at(-1) };
+  const { ending, letGo: again } = await carryOut(freezer, { freeze: { hooks }, sentBefore });
+  again();
+
+  const lost = { when: 'after', reason: 'GuestRebooted' };
+  expect((await ending).freeze?.hooks).toMatchObject([{ when: 'before' }, lost, lost]);
+  expect(freezer.started.size).toBe(0);
+});
