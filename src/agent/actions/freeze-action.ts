@@ -27,7 +27,7 @@ import {
   preparationOf,
   prepareFreeze,
 } from './freeze-preparation.ts';
-import { endedBefore, hasLeftFrozen, isHere, sentAsMoved, takenOverHold } from './freeze-taken-over.ts';
+import { abandonedHold, endedBefore, hasLeftFrozen, isHere, sentAsMoved, takenOverHold } from './freeze-taken-over.ts';
 
 /** Holds a guest's filesystems frozen, and always thaws them. */
 export const freezeAction: Action = {
@@ -58,8 +58,9 @@ export const freezeAction: Action = {
     return await letGoAnew(run, sentBefore);
   },
   async abandon(uid, abandoned) {
-    const { sent, freezes, stopped } = abandoned;
-    const holder = freezes.find(uid);
+    const { guest, sent, freezes, stopped } = abandoned;
+    const left = abandonedHold(abandoned, uid);
+    const holder = freezes.find(uid) ?? (left && freezes.takeOver(guest, uid, sent, left));
     holder?.end({ by: 'Deletion' });
     const noted = holder ? await unlessAborted(holder.done, stopped) : freezeNoteOf(sent);
     if (noted === undefined || noted.stage === 'preparing') await disarmGuard(uid, abandoned);

@@ -243,6 +243,21 @@ async function abandon({ journal, keeper: freezes, guest }: Awaited<ReturnType<t
   });
 }
 
+it.each(['GuestMoved', 'JournalLost'] as const)(
+  'thaws what may be frozen of a task that is deleted before it was taken over for %s, and then disarms its guard',
+  async (why) => {
+    const freezer = new SimulatedFreezer();
+    freezer.frozen = true;
+    freezer.armed = 'task';
+    const life = await live(freezer, folder());
+    await life.journal.record('task', { state: 'sending', guest: 'uuid', action: 'freeze', takenOver: why });
+
+    await abandon(life);
+
+    expect(freezer).toMatchObject({ frozen: false, armed: undefined });
+  },
+);
+
 it('leaves alone a guest whose freeze was only prepared when its task went, and disarms the guard', async () => {
   const freezer = new SimulatedFreezer();
   freezer.armed = 'task';
