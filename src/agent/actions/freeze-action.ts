@@ -176,7 +176,8 @@ async function finishUnfrozen(run: ActionRun, freeze: FreezeResult, reason: stri
   if (freeze.guard === 'Armed' || sentBefore) await disarmGuard(task.metadata.uid as string, run);
   const haveBegun = freeze.hooks !== undefined || freezeNoteOf(sentBefore) !== undefined;
   const noted = preparationOf(freezeOf(task));
-  const ending = { phase: 'Failed', reason, message, freeze } as const;
+  const hooks = freeze.hooks ?? (haveBegun ? task.status?.freeze?.hooks : undefined);
+  const ending = { phase: 'Failed', reason, message, freeze: { ...freeze, ...(hooks && { hooks }) } } as const;
   return await withAfterHooks(run, haveBegun ? (noted.after ?? []) : [], noted, ending);
 }
 
