@@ -1,4 +1,4 @@
-import type { FreezeHook } from '../api/schema/freeze.ts';
+import type { FreezeHook, FreezeResult } from '../api/schema/freeze.ts';
 import type { Hold } from '../guest/freeze-hold.ts';
 import type { Sent } from '../guest/journal.ts';
 
@@ -7,6 +7,8 @@ export interface Preparation {
   stage: 'preparing';
   /** Run in the guest afterwards, though the task be gone. */
   after?: readonly FreezeHook[] | undefined;
+  /** It came to nothing: there will be no freeze. */
+  ended?: { reason: string; message: string; freeze: FreezeResult };
 }
 
 /** What the journal keeps of a freeze. `afterBegan`: of the hooks after it, some may have been sent. */
@@ -15,6 +17,12 @@ export type FreezeNote = (Hold | Preparation) & { afterBegan?: true };
 /** Undefined before there was anything to keep, and of other actions. */
 export function freezeNoteOf(sent: Sent | undefined): FreezeNote | undefined {
   return sent?.action === 'freeze' ? (sent.note as FreezeNote | undefined) : undefined;
+}
+
+/** Why there will be no freeze, once that is settled. */
+export function endedUnfrozen(sent: Sent | undefined): Preparation['ended'] {
+  const note = freezeNoteOf(sent);
+  return note?.stage === 'preparing' ? note.ended : undefined;
 }
 
 /** The freeze that may be under way, or what became of it. */

@@ -13,7 +13,7 @@ import {
   guestFsfreezeThaw,
 } from '../../qga/commands.ts';
 import { timestamp } from '../../seams/clock.ts';
-import { type FreezeNote, freezeNoteOf } from '../freeze-note.ts';
+import { endedUnfrozen, type FreezeNote, freezeNoteOf, type Preparation } from '../freeze-note.ts';
 import type { Action, ActionRun, Ending } from './action.ts';
 import { failureOf, hookRuns, runAfterHooks } from './freeze-hooks.ts';
 import { LetGo, lettingGo } from './freeze-letting-go.ts';
@@ -45,6 +45,8 @@ export const freezeAction: Action = {
     // An earlier life of this process, or its keeper while no API server was there, has come to the end of it.
     const ended = endedBefore(run);
     if (ended) return await finish(run, ended);
+    const unfrozen = endedUnfrozen(sentBefore);
+    if (unfrozen) return await finishUnfrozen(run, unfrozen);
     return hasLeftFrozen(sentBefore) ? await letGoAnew(run, sentBefore) : await freezeAnew(run, uid, lettingGo(run));
   },
   async takeOver(run) {
@@ -97,11 +99,13 @@ async function freezeAnew(run: ActionRun, uid: string, letGo: AbortSignal): Prom
   } catch (error) {
     if (run.stopped.aborted) throw run.stopped.reason;
     if (error instanceof NotPrepared) {
-      return await finishUnfrozen(run, { ...result, endedBy: 'FreezeFailed' }, error.reason, error.message);
+      const { reason, message } = error;
+      return await finishUnfrozen(run, { reason, message, freeze: { ...result, endedBy: 'FreezeFailed' } });
     }
     if (!(error instanceof LetGo)) throw error;
     const evidence: FreezeResult = { ...result, verdict: 'Skipped', endedBy: error.ending.by };
-    return await finishUnfrozen(run, evidence, 'Released', 'let go before it was frozen: nothing was frozen');
+    const message = 'let go before it was frozen: nothing was frozen';
+    return await finishUnfrozen(run, { reason: 'Released', message, freeze: evidence });
   }
 }
 
@@ -171,14 +175,15 @@ async function finish(run: ActionRun, hold: Hold): Promise<Ending> {
 }
 
 /** An earlier life of this process may have begun hooks, and may have armed a guard, that this one has not come to. */
-async function finishUnfrozen(run: ActionRun, freeze: FreezeResult, reason: string, message: string): Promise<Ending> {
+async function finishUnfrozen(run: ActionRun, { freeze, ...why }: NonNullable<Preparation['ended']>): Promise<Ending> {
   const { task, sentBefore } = run;
   if (freeze.guard === 'Armed' || sentBefore) await disarmGuard(task.metadata.uid as string, run);
   const haveBegun = freeze.hooks !== undefined || freezeNoteOf(sentBefore) !== undefined;
-  const noted = preparationOf(freezeOf(task));
   const hooks = freeze.hooks ?? (haveBegun ? task.status?.freeze?.hooks : undefined);
-  const ending = { phase: 'Failed', reason, message, freeze: { ...freeze, ...(hooks && { hooks }) } } as const;
-  return await withAfterHooks(run, haveBegun ? (noted.after ?? []) : [], noted, ending);
+  const ended = { ...why, freeze: { ...freeze, ...(hooks && { hooks }) } };
+  const { after = [], ...preparation } = preparationOf(freezeOf(task));
+  const noted = { ...preparation, after, ended };
+  return await withAfterHooks(run, haveBegun ? after : [], noted, { phase: 'Failed', ...ended });
 }
 
 /** What the hooks before it did to the guest is undone whatever became of the freeze. */

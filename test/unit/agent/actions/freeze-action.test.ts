@@ -129,6 +129,28 @@ it.each([
   expect(freezer.armed).toBeUndefined();
 });
 
+it('freezes nothing any more after a restart once it has begun to undo what hooks did', async () => {
+  const freezer = new SimulatedFreezer();
+  let tried = false;
+  freezer.before = (call) => {
+    if (call !== 'exec' || freezer.started.size !== 1 || tried) return;
+    // The guard can't be armed, as far as is known.
+    tried = true;
+    throw silence();
+  };
+  const { ending: first, notes } = await carryOut(freezer, { freeze: { hooks } });
+  const { message } = await first;
+  freezer.before = () => {};
+
+  const sentBefore = { guest: 'uuid', action: 'freeze', bootId: 'boot-1', note: notes.at(-1) };
+  const { ending } = await carryOut(freezer, { freeze: { hooks }, sentBefore });
+
+  const told = ['stop-writes', 'go-on', 'tell'].map((name) => ({ name, exitCode: 0 }));
+  expect(await ending).toMatchObject({ reason: 'AgentUnresponsive', message, freeze: { hooks: told } });
+  expect([...freezer.started.values()]).toEqual(['stop-writes', 'go-on', 'tell']);
+  expect(freezer.calls).not.toContain('freeze');
+});
+
 it('runs no hook after a restart where none had begun before', async () => {
   const freezer = new SimulatedFreezer();
   freezer.frozen = true;
