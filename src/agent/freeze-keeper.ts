@@ -5,6 +5,7 @@ import type { Hypervisor } from '../guest/hypervisor.ts';
 import type { Journal, Sent } from '../guest/journal.ts';
 import type { Logger } from '../observability/log.ts';
 import type { Clock } from '../seams/clock.ts';
+import { holdOf } from './freeze-note.ts';
 import type { GuestRegistry } from './guest-registry.ts';
 import type { LiveGuest } from './live-guest.ts';
 import type { TaskOutcome } from './task-decision.ts';
@@ -122,9 +123,4 @@ export class FreezeKeeper {
     this.#settling.set(uid, settled);
     return holder;
   }
-}
-
-/** What the journal keeps of a freeze; undefined before there was anything to keep, and of other actions. */
-function holdOf({ action, note }: Sent): Hold | undefined {
-  return action === 'freeze' ? (note as Hold | undefined) : undefined;
 }

@@ -82,8 +82,9 @@ export function takeOverObstacle(setting: TaskSetting, now: number): GuestView['
  * is only to be ended: then nothing is started any more, and it takes no secrets. `now`: as a wall clock has it.
  */
 export function sealedObstacle(setting: TaskSetting, now: number): GuestView['sealed'] {
-  const { deadline, release } = setting.task.spec;
-  const unwanted = release || (deadline !== undefined && now >= Date.parse(deadline));
+  const { deadline, release, action } = setting.task.spec;
+  // Of a freeze that is all that is left to do.
+  const unwanted = action.freeze || release || (deadline !== undefined && now >= Date.parse(deadline));
   return unwanted ? undefined : sealingObstacle(setting);
 }
 

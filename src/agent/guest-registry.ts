@@ -10,6 +10,8 @@ export class GuestRegistry {
   readonly #guests = new Map<string, LiveGuest>();
   readonly #listeners = new Set<(uuid: string) => void>();
   readonly #suspicionListeners = new Set<(uuid: string) => void>();
+  /** The domains that libvirt last listed. */
+  #listed: ReadonlySet<string> | undefined;
 
   constructor(hypervisor: Hypervisor, onCall: CallListener = () => () => {}) {
     this.#hypervisor = hypervisor;
@@ -34,6 +36,16 @@ export class GuestRegistry {
   /** Whether libvirt can be reached. */
   get connected(): boolean {
     return this.#hypervisor.info() !== undefined;
+  }
+
+  /** Libvirt has listed the domains of this host. */
+  listed(uuids: readonly string[]): void {
+    this.#listed = new Set(uuids);
+  }
+
+  /** Whether this host is known to have no domain of this UUID. */
+  isAbsent(uuid: string): boolean {
+    return this.#listed !== undefined && !this.#listed.has(uuid) && !this.#guests.get(uuid)?.domain;
   }
 
   /** Libvirt has no such domain any more; `awaited`: what is known of it is still needed. */

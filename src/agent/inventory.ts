@@ -61,8 +61,9 @@ export class Inventory {
 
   /** Every domain of the host, and every Guest this node is said to run: for after a connection was lost (C20). */
   async lookAtAll(knownGuests: readonly Guest[], signal: AbortSignal): Promise<void> {
-    const { hypervisor, lookAgain } = this.#options;
+    const { hypervisor, registry, lookAgain } = this.#options;
     const here = await hypervisor.domains(signal);
+    registry.listed(here.map(({ uuid }) => uuid));
     const known = knownGuests
       .map((guest) => guest.metadata.labels?.[domainUuidLabel])
       .filter((uuid) => uuid !== undefined);

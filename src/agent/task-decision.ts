@@ -34,6 +34,8 @@ export interface GuestView {
   sealed?: { reason: string; message: string } | undefined;
   /** Why a task that another host began can't even be looked for. */
   unseen?: { reason: string; message: string; permanent?: boolean } | undefined;
+  /** Libvirt has listed this host's domains, and its own is not among them. */
+  absent?: boolean;
 }
 
 export interface TaskObservation {
@@ -122,12 +124,22 @@ function waitForNextHost({ spec }: GuestTask, lookAgainMs: number): TaskDecision
   return { do: 'wait', reason: 'GuestMoved', message, lookAgainMs };
 }
 
-/** The guest may still tell, as long as it is in the boot that the lost journal had claimed the task for. */
+/**
+ * The guest may still tell, as long as it is in the boot that the lost journal had claimed the task for. A freeze needs not
+ * be told of: the guest is thawed, in whatever boot it is.
+ */
 function afterLostJournal(observed: TaskObservation, claim: Claim): TaskDecision {
   const { task, node, guest } = observed;
-  if (claim.node === node && claim.bootId !== undefined && !task.spec.sealed) {
-    if (!guest.unseen || guest.unseen.reason === 'LibvirtNotConnected') return takeOver(observed, 'JournalLost');
-    if (guest.awaitedMs) return waitForNextHost(task, guest.awaitedMs);
+  const { spec } = task;
+  const isFreeze = spec.action.freeze !== undefined;
+  if (claim.node === node && (isFreeze || (claim.bootId !== undefined && !spec.sealed))) {
+    const { unseen, awaitedMs, absent } = guest;
+    if (!unseen || unseen.reason === 'LibvirtNotConnected') return takeOver(observed, 'JournalLost');
+    if (awaitedMs) return waitForNextHost(task, awaitedMs);
+    // Somebody deleted the Guest: it is made anew as soon as the domain is seen.
+    if (isFreeze && unseen.reason === 'GuestNotFound' && !absent) {
+      return { do: 'wait', reason: unseen.reason, message: unseen.message, lookAgainMs: 1000 };
+    }
   }
   const message = `the task was claimed by a journal of node ${claim.node} that is gone: nobody knows whether it ran`;
   return { do: 'end', phase: 'Unknown', reason: 'JournalLost', message };

@@ -69,7 +69,11 @@ async function latest(task: GuestTask, { cluster, signal }: DeliveryOptions): Pr
   }
 }
 
-/** The task with its end in its status: phase, result and the condition that `kubectl wait` waits for. */
+/**
+ * The task with its end in its status: phase, result and the condition that `kubectl wait` waits for. What was told of a
+ * freeze stays, where the outcome has nothing newer of it; but nothing is owed by it any more, as nobody is left who would
+ * settle that.
+ */
 export function withOutcome(task: GuestTask, outcome: TaskOutcome, now: number): GuestTask {
   const observedGeneration = task.metadata.generation ?? 0;
   const condition = {
@@ -79,13 +83,15 @@ export function withOutcome(task: GuestTask, outcome: TaskOutcome, now: number):
     message: outcome.message ?? '',
     observedGeneration,
   };
-  const { claim, startTime, conditions } = task.status ?? {};
+  const { claim, startTime, conditions, freeze: told } = task.status ?? {};
+  const { thawOwed: _, ...freeze } = told ?? {};
   return {
     ...task,
     status: {
       observedGeneration,
       ...(claim && { claim }),
       ...(startTime && { startTime }),
+      ...(told && { freeze }),
       ...outcome,
       conditions: setCondition(conditions ?? [], condition, now),
     },

@@ -1,7 +1,7 @@
 import { sealingAwaited, sealingHindered } from '../api/action-inputs.ts';
 import { type Guest, type GuestTask, guestTasks } from '../api/resources.ts';
 import type { GuestTaskStatus } from '../api/schema/guest-task.ts';
-import type { Journal, Sent } from '../guest/journal.ts';
+import type { Journal, JournalEntry, Sent } from '../guest/journal.ts';
 import type { Cluster } from '../kube/cluster.ts';
 import { keyOf, type ObjectKey } from '../kube/objects.ts';
 import type { Logger } from '../observability/log.ts';
@@ -138,6 +138,7 @@ export class TaskExecutor {
         unseen: takeOverObstacle(setting, clock.now()),
         full: guest.isFull(clock.monotonic()),
         awaitedMs: guest.departure.awaitedMs(clock.monotonic()),
+        absent: registry.isAbsent(guest.agent.uuid),
       },
       now: clock.now(),
     };
@@ -155,8 +156,8 @@ export class TaskExecutor {
       case 'nothing':
         return {};
       case 'forget':
-        // A freeze is ended before it is forgotten, whoever called its task over.
-        if (freezes.find(uid)) this.#parting.abandon(uid);
+        // A freeze is ended before it is forgotten, whoever called its task over, and so is what prepared it.
+        if (freezes.find(uid) || isFreeze(journal.get(uid))) this.#parting.abandon(uid);
         else await journal.forget(uid);
         return {};
       case 'deliver':
@@ -350,6 +351,10 @@ export class TaskExecutor {
 
 function guestKeyOf({ metadata, spec }: GuestTask): ObjectKey {
   return keyOf({ namespace: metadata.namespace, name: spec.guestName });
+}
+
+function isFreeze(entry: JournalEntry<TaskOutcome> | undefined): boolean {
+  return entry?.state === 'sending' && entry.action === 'freeze';
 }
 
 function uidOf(task: GuestTask): string {

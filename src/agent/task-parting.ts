@@ -98,7 +98,8 @@ export class TaskParting {
       const action = entry?.state === 'sending' ? actionNamed(entry.action) : undefined;
       if (entry?.state === 'sending' && action?.abandon) {
         const guest = registry.get(entry.guest);
-        await action.abandon(uid, { guest, sent: entry, freezes, clock, logger, stopped: signal });
+        const note = (noted: unknown) => journal.record(uid, { ...entry, note: noted });
+        await action.abandon(uid, { guest, sent: entry, note, freezes, clock, logger, stopped: signal });
         logger.info({ task: uid, domain: entry.guest }, 'what a deleted task had begun in its guest was ended');
         onDeletedEnded?.(entry.guest, `what the deleted task of UID ${uid} had begun here was ended`);
       }

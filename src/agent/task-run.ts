@@ -144,6 +144,7 @@ export class TaskRun {
     // What is there already may be newer: a freeze is kept beside its task.
     if (!journal.get(uid)) await journal.record(uid, { state: 'sending', ...sent });
     const cancelDeadline = this.#armDeadline();
+    const entry = journal.get(uid);
     const act = takenOver ? (action.takeOver ?? takeOverNothing) : action.run;
     try {
       return await (opened.whole ? act : this.#withoutSecret(uid, opened.ending))({
@@ -151,7 +152,8 @@ export class TaskRun {
         latest: () => this.#task,
         onUpdate: (listener) => void this.#listeners.push(listener),
         guest,
-        sentBefore,
+        // As it is at this very moment: a freeze that is kept may have come to its end since that was decided.
+        sentBefore: sentBefore && entry?.state === 'sending' ? entry : sentBefore,
         secret: opened.whole ? opened.secret : undefined,
         note: async (note) => {
           sent = { ...sent, note };

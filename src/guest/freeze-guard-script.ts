@@ -40,7 +40,8 @@ done
 
 /**
  * The script that arms a guard: prints \`armed\`, or \`unavailable\` where the guest has no program to thaw with. Marks of
- * earlier guards go, and with them their guards. Both util-linux and busybox know \`fsfreeze --unfreeze\` (C42).
+ * earlier guards go, and with them their guards. Both util-linux and busybox know \`fsfreeze --unfreeze\` (C42). Where it is
+ * disarmed meanwhile, since the answer was lost and came too late, nothing stays armed.
  */
 export function armScript({ id, nonce, seconds, mountpoints = [] }: ArmRequest): string {
   return `{
@@ -48,7 +49,7 @@ PATH=$PATH:/usr/sbin:/sbin:/usr/bin:/bin
 _mark=/run/qga/${id}
 [ -d /run/qga ] || mkdir -m 700 /run/qga
 ${endGuard(id)}
-rm -f /run/qga/*.guard /run/qga/*.fired
+rm -f /run/qga/*.guard /run/qga/*.fired /run/qga/*.off
 if fsfreeze --help >/dev/null 2>&1; then thaw='fsfreeze --unfreeze'
 elif busybox fsfreeze --help >/dev/null 2>&1; then thaw='busybox fsfreeze --unfreeze'
 else echo unavailable; exit; fi
@@ -56,7 +57,8 @@ sleep 0
 _setsid=; command -v setsid >/dev/null && _setsid=setsid
 export thaw
 $_setsid sh -c ${shellQuote(`: ${id}${guard}`)} guard "$_mark" ${nonce} ${seconds} ${mountpoints.map(shellQuote).join(' ')} </dev/null >/dev/null 2>&1 &
-echo "${nonce} $!" >"$_mark.guard" && echo armed
+echo "${nonce} $!" >"$_mark.guard" && [ ! -e "$_mark.off" ] && echo armed && exit
+${endGuard(id)}
 exit
 }
 `;
@@ -64,11 +66,12 @@ exit
 
 /**
  * The script that disarms a guard, as often as it is run: prints \`fired\` or \`quiet\`, and the boot id. The mark goes
- * first: a guard that nobody can end does nothing without it.
+ * first: a guard that nobody can end does nothing without it. One that is being armed meets the other mark, and ends.
  */
 export function disarmScript(id: string): string {
   return `{
 _mark=/run/qga/${id}
+[ ! -d /run/qga ] || echo >"$_mark.off"
 ${endGuard(id)}
 _state=quiet; [ -e "$_mark.fired" ] && _state=fired
 read -r _boot </proc/sys/kernel/random/boot_id

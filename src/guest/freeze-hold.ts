@@ -45,6 +45,8 @@ export interface Hold {
   thawFailed?: boolean;
   /** The agent said no to the last thaw, as Windows' does of what has thawed by itself (C27): its status tells. */
   thawRefused?: boolean;
+  /** Whoever froze it may have armed a guard, of which nobody here knows. */
+  mayBeGuarded?: boolean;
   guardDisarmed?: boolean;
   /** The evidence so far. */
   result: FreezeResult;
@@ -245,7 +247,8 @@ function unfrozen(hold: Hold): Hold {
 
 function overIfDone(hold: Hold): Hold {
   if (hold.stage !== 'thawed' || hold.needsProof) return hold;
-  return hold.result.guard === 'Armed' && !hold.guardDisarmed ? hold : { ...hold, stage: 'over' };
+  const guarded = hold.result.guard === 'Armed' || hold.mayBeGuarded;
+  return guarded && !hold.guardDisarmed ? hold : { ...hold, stage: 'over' };
 }
 
 const micro = microTimestamp;

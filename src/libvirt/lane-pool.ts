@@ -6,8 +6,10 @@ import { Lane, type LaneOptions } from './lane.ts';
 export const mostLanes = 16;
 
 export interface LanePoolOptions extends LaneOptions {
-  /** 1 to 16. */
+  /** 1 to 16, together with `urgentLanes`. */
   lanes: number;
+  /** Besides them, for urgent calls alone. Default none. */
+  urgentLanes?: number;
 }
 
 export interface LaneCallOptions {
@@ -15,13 +17,21 @@ export interface LaneCallOptions {
   signal?: AbortSignal | undefined;
   /** It may well take a minute, or many. */
   long?: boolean;
+  /** It goes before all others, and waits neither for them nor for another call to its guest. */
+  urgent?: boolean;
 }
 
 interface Waiter {
   guest: string;
   long: boolean;
-  take: (lane: Lane) => void;
+  urgent: boolean;
+  take: (served: Served) => void;
   refuse: (reason: unknown) => void;
+}
+
+interface Served {
+  lane: Lane;
+  giveBack: () => void;
 }
 
 /** How a call ends for which a guest's agent let others wait. */
@@ -31,30 +41,61 @@ const codesOfHungGuest = new Set<number>([
   virErrorNumber.OPERATION_TIMEOUT,
 ]);
 
+/** So many of the lanes: for any call, or for urgent ones alone. */
+class Share {
+  readonly size: number;
+  readonly #mostSlow: number;
+  #served = 0;
+  #slow = 0;
+
+  constructor(size: number) {
+    this.size = size;
+    this.#mostSlow = Math.max(1, Math.floor(size / 2));
+  }
+
+  hasRoom(slow: boolean): boolean {
+    return this.#served < this.size && !(slow && this.#slow >= this.#mostSlow);
+  }
+
+  /** Counts a call until what it returns is called. */
+  take(slow: boolean): () => void {
+    this.#served += 1;
+    this.#slow += Number(slow);
+    return () => {
+      this.#served -= 1;
+      this.#slow -= Number(slow);
+    };
+  }
+}
+
 /**
  * Hands out lanes so that guests that hang leave room for those that don't.
  *
- * INVARIANTS: a lane serves one call at a time; a guest has at most one call on its way, since libvirt would let a
- * second one wait on its lane; guests whose last call timed out, and calls that may take long, together hold half of the
- * lanes at most (of a single lane, that one). Apart from that, first come, first served.
+ * INVARIANTS: a lane serves one call at a time; a guest has at most one call on its way, and one urgent one, since libvirt
+ * would let a second one wait on its lane; guests whose last call timed out, and calls that may take long, together hold
+ * half of the lanes at most (of a single lane, that one), and of those for urgent calls half, too. An urgent call takes
+ * either. Apart from that, first come, first served, urgent calls before others.
  */
 export class LanePool {
   readonly #lanes: Lane[];
   readonly #idle: Lane[];
-  readonly #mostForSlow: number;
-  /** Each guest with a call on its way, and whether it counted as slow when it got its lane. */
-  readonly #served = new Map<string, boolean>();
+  readonly #common: Share;
+  readonly #urgent: Share;
+  /** The guests with a call on its way, and apart from them those with an urgent one. */
+  readonly #served = { common: new Set<string>(), urgent: new Set<string>() };
   readonly #hung = new Set<string>();
   #waiting: Waiter[] = [];
   #closed = false;
 
-  constructor({ lanes, ...options }: LanePoolOptions) {
-    if (!Number.isInteger(lanes) || lanes < 1 || lanes > mostLanes) {
-      throw new RangeError(`lanes are 1 to ${mostLanes}, not ${lanes}`);
+  constructor({ lanes, urgentLanes = 0, ...options }: LanePoolOptions) {
+    const all = lanes + urgentLanes;
+    if (!Number.isInteger(all) || !Number.isInteger(lanes) || lanes < 1 || urgentLanes < 0 || all > mostLanes) {
+      throw new RangeError(`lanes are 1 to ${mostLanes}, not ${all}`);
     }
-    this.#lanes = Array.from({ length: lanes }, () => new Lane(options));
+    this.#lanes = Array.from({ length: all }, () => new Lane(options));
     this.#idle = [...this.#lanes];
-    this.#mostForSlow = Math.max(1, Math.floor(lanes / 2));
+    this.#common = new Share(lanes);
+    this.#urgent = new Share(urgentLanes);
   }
 
   /**
@@ -62,7 +103,7 @@ export class LanePool {
    * free; a call that has begun is not abandoned. Throws NotConnectedError when the lane can't connect.
    */
   async run<T>(guest: string, use: (connection: Connection) => Promise<T>, options: LaneCallOptions = {}): Promise<T> {
-    const lane = await this.#lane(guest, options);
+    const { lane, giveBack } = await this.#lane(guest, options);
     try {
       const result = await lane.run(use);
       this.#hung.delete(guest);
@@ -71,7 +112,7 @@ export class LanePool {
       this.#learn(guest, error);
       throw error;
     } finally {
-      this.#served.delete(guest);
+      giveBack();
       this.#idle.push(lane);
       this.#serve();
     }
@@ -84,17 +125,18 @@ export class LanePool {
     await Promise.all(this.#lanes.map((lane) => lane.close()));
   }
 
-  async #lane(guest: string, { signal, long = false }: LaneCallOptions): Promise<Lane> {
+  async #lane(guest: string, { signal, long = false, urgent = false }: LaneCallOptions): Promise<Served> {
     signal?.throwIfAborted();
     if (this.#closed) throw closedError();
-    const { promise, resolve, reject } = Promise.withResolvers<Lane>();
-    const waiter: Waiter = { guest, long, take: resolve, refuse: reject };
+    const { promise, resolve, reject } = Promise.withResolvers<Served>();
+    const waiter: Waiter = { guest, long, urgent, take: resolve, refuse: reject };
     const giveUp = () => {
       this.#waiting = this.#waiting.filter((each) => each !== waiter);
       reject(signal?.reason);
     };
     signal?.addEventListener('abort', giveUp, { once: true });
-    this.#waiting.push(waiter);
+    if (urgent) this.#waiting.splice(this.#firstCommon(), 0, waiter);
+    else this.#waiting.push(waiter);
     this.#serve();
     try {
       return await promise;
@@ -106,21 +148,29 @@ export class LanePool {
   #serve(): void {
     // A copy is gone through, since who is served leaves the list.
     for (const waiter of this.#waiting.slice()) {
-      const slow = waiter.long || this.#hung.has(waiter.guest);
-      if (!this.#mayRun(waiter.guest, slow)) continue;
+      const { guest, urgent } = waiter;
+      const slow = waiter.long || this.#hung.has(guest);
+      const guests = urgent ? this.#served.urgent : this.#served.common;
+      if (guests.has(guest)) continue;
+      const share = (urgent ? [this.#urgent, this.#common] : [this.#common]).find((each) => each.hasRoom(slow));
+      if (!share) continue;
       // The most recently used lane first: its connection most likely stands, and what isn't needed stays unopened.
       const lane = this.#idle.pop();
       if (!lane) return;
       this.#waiting.splice(this.#waiting.indexOf(waiter), 1);
-      this.#served.set(waiter.guest, slow);
-      waiter.take(lane);
+      guests.add(guest);
+      const leave = share.take(slow);
+      const giveBack = () => {
+        guests.delete(guest);
+        leave();
+      };
+      waiter.take({ lane, giveBack });
     }
   }
 
-  #mayRun(guest: string, slow: boolean): boolean {
-    if (this.#served.has(guest)) return false;
-    if (!slow) return true;
-    return [...this.#served.values()].filter(Boolean).length < this.#mostForSlow;
+  #firstCommon(): number {
+    const index = this.#waiting.findIndex(({ urgent }) => !urgent);
+    return index === -1 ? this.#waiting.length : index;
   }
 
   #learn(guest: string, error: unknown): void {

@@ -9,6 +9,7 @@ import { useEventLoop } from './event-loop.ts';
 import { type ConnectionNews, EventWatch } from './event-watch.ts';
 import type { HypervisorEvent } from './hypervisor-event.ts';
 import { LanePool } from './lane-pool.ts';
+import { thawLanes } from './thread-pool.ts';
 import { throwLater } from './throw-later.ts';
 
 export interface LibvirtHypervisorOptions {
@@ -16,7 +17,7 @@ export interface LibvirtHypervisorOptions {
   uri: string;
   /** The XML namespace of the metadata element that domains are read with. */
   metadataUri?: string;
-  /** How many guests may be spoken to at a time, 1 to 16; default 8. Each wants a thread: see `ensureThreads`. */
+  /** How many guests may be spoken to at a time, 1 to 12; default 8. Each wants a thread: see `ensureThreads`. */
   lanes?: number;
   /** Default: a question every 5 s, gone after 3 without an answer. */
   keepAlive?: KeepAlive;
@@ -28,8 +29,6 @@ export interface LibvirtHypervisorOptions {
   /** For a log: what becomes of the connection. */
   onNews?: (news: ConnectionNews) => void;
 }
-
-const thawLanes = 2;
 
 export interface HypervisorInfo {
   uri: string;
@@ -62,9 +61,8 @@ export class LibvirtHypervisor {
   readonly #watch: EventWatch;
   /** Apart from the guests' lanes: guests that hang delay nobody who asks for domains. */
   readonly #control: LanePool;
+  /** A guest that is to be thawed waits for none that is spoken to, and for none that hangs. */
   readonly #guests: LanePool;
-  /** A guest that is to be thawed waits for no other. */
-  readonly #thaws: LanePool;
   readonly #listeners = new Set<(event: HypervisorEvent) => void>();
   readonly #stopping = new AbortController();
   #watching: Promise<void> | undefined;
@@ -78,8 +76,7 @@ export class LibvirtHypervisor {
     this.#metadataUri = metadataUri;
     this.#clock = clock;
     this.#control = new LanePool({ ...connecting, lanes: 1 });
-    this.#guests = new LanePool({ ...connecting, lanes });
-    this.#thaws = new LanePool({ ...connecting, lanes: thawLanes });
+    this.#guests = new LanePool({ ...connecting, lanes, urgentLanes: thawLanes });
     this.#watch = new EventWatch({
       ...connecting,
       random,
@@ -112,7 +109,7 @@ export class LibvirtHypervisor {
    */
   async close(graceMs = 2000): Promise<boolean> {
     this.#stopping.abort();
-    const closed = Promise.all([this.#watching, this.#control.close(), this.#guests.close(), this.#thaws.close()]);
+    const closed = Promise.all([this.#watching, this.#control.close(), this.#guests.close()]);
     const tooLate = new Error('calls are still blocked');
     let inTime = true;
     try {
@@ -187,7 +184,7 @@ export class LibvirtHypervisor {
       await domain.setAgentResponseTimeout(timeoutSeconds);
       return domain.fsThaw();
     };
-    return this.#onGuest(uuid, signal, thaw, { lanes: this.#thaws });
+    return this.#onGuest(uuid, signal, thaw, { urgent: true });
   }
 
   /** Sets the password of an account in the guest; `encrypted`: it is a crypt(3) hash. */
@@ -229,10 +226,10 @@ export class LibvirtHypervisor {
     uuid: string,
     signal: AbortSignal | undefined,
     use: (domain: DomainHandle) => Promise<T>,
-    { lanes = this.#guests, long = false } = {},
+    { long = false, urgent = false } = {},
   ): Promise<T> {
     this.#assertConnected();
-    return lanes.run(
+    return this.#guests.run(
       uuid,
       async (connection) => {
         let found = false;
@@ -246,7 +243,7 @@ export class LibvirtHypervisor {
           throw neverSent ? new NotConnectedError(error.message, { cause: error }) : error;
         }
       },
-      { signal, long },
+      { signal, long, urgent },
     );
   }
 

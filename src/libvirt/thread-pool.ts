@@ -3,8 +3,10 @@ import { ThreadPoolTooSmallError } from './errors.ts';
 
 /** What Node itself wants of the pool for DNS, files and crypto: as many as it has by default. */
 const threadsForNode = 4;
-/** The event loop, the connection that brings events, the one for control calls, and two for thaws. */
-const threadsBesideLanes = 5;
+/** Besides the other lanes. Half of them are left to guests that don't hang. */
+export const thawLanes = 4;
+/** The event loop, the connection that brings events, and the one for control calls. */
+const threadsBesideLanes = 3 + thawLanes;
 
 /** How many threads libuv's pool needs so that neither DNS nor files wait while every lane is blocked in libvirt. */
 export function requiredThreads(lanes: number): number {

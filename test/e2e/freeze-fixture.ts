@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { afterAll, beforeAll } from 'vitest';
 import type { Guest, GuestTask } from '../../src/api/resources.ts';
 import type { FreezeAction, FreezeResult } from '../../src/api/schema/freeze.ts';
@@ -17,6 +17,8 @@ export interface FreezeFixture {
   agent(): OperatorProcess;
   /** What the node's journal says. */
   journal(): string;
+  /** As when the node is set up anew. */
+  loseJournal(): void;
   /** Creates a GuestTask that freezes the guest, and answers its name. */
   freeze(guest: TestGuest, freeze?: FreezeAction, more?: Partial<GuestTask['spec']>): Promise<string>;
   /** The same for any action. */
@@ -75,6 +77,7 @@ export function useFreezes(nodeName: string, own?: OwnCluster): FreezeFixture {
   return {
     agent: () => agent,
     journal: () => readFileSync(folder(`state-${nodeName}`, 'journal.jsonl'), 'utf8'),
+    loseJournal: () => rmSync(folder(`state-${nodeName}`), { recursive: true }),
     task,
     until,
     freeze: (guest, freeze = {}, more = {}) => task(guest, { freeze }, more),

@@ -6,16 +6,21 @@ import { namespace, useFreezes } from './freeze-fixture.ts';
 const freezes = useFreezes('lost-node');
 let guest: TestGuest;
 let blocked: TestGuest;
+let bare: TestGuest;
 beforeAll(async () => {
   const hypervisor = sharedHypervisor();
   guest = await hypervisor.defineGuest({ name: 'lost-1', namespace });
   blocked = await hypervisor.defineGuest({ name: 'lost-2', namespace, agentArgs: ['-b', 'guest-fsfreeze-freeze'] });
+  // As RHEL's agent is by default: no guard can be armed, and the boot id can't be read.
+  bare = await hypervisor.defineGuest({ name: 'lost-3', namespace, agentArgs: ['-b', 'guest-exec,guest-file-open'] });
   await guest.waitForAgent();
   await blocked.waitForAgent();
+  await bare.waitForAgent();
 });
 afterAll(async () => {
   await guest?.undefine();
   await blocked?.undefine();
+  await bare?.undefine();
 });
 
 async function held(maxFrozenSeconds = 60): Promise<string> {
@@ -101,6 +106,25 @@ describe('a guest that does not stay as it was', () => {
     expect(status).toMatchObject({ phase: 'Failed', reason: 'ConsistencyLost' });
     expect(freeze).toMatchObject({ verdict: 'ConsistencyLost', endedBy: 'GuestStopped' });
     expect(freeze).not.toHaveProperty('thawOwed');
+  });
+});
+
+describe('a node that lost its journal', () => {
+  it('thaws a guest in which nobody else is left to do so, and of which it knows no boot', async () => {
+    const name = await freezes.freeze(bare, { maxFrozenSeconds: 600 });
+    const { frozenAt, guard } = await freezes.held(name);
+    expect(guard).toBe('Unavailable');
+    await freezes.agent().kill();
+    freezes.loseJournal();
+
+    await freezes.agent().restart();
+
+    // The Lease that the lost journal holds has to run out first.
+    const { reason, freeze } = await freezes.ended(name, 120_000);
+    expect(reason).toBe('ConsistencyLost');
+    expect(freeze).toMatchObject({ verdict: 'ConsistencyLost', endedBy: 'AgentRestart', frozenAt });
+    expect(freeze).not.toHaveProperty('thawOwed');
+    expect(await bare.agent('guest-fsfreeze-status')).toBe('thawed');
   });
 });
 

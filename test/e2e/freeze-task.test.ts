@@ -177,6 +177,31 @@ describe('hooks in the guest', () => {
   });
 });
 
+describe('a freeze that was let go while the host’s agent was dead', () => {
+  it('leaves neither what its hooks did before nor its guard in the guest', async () => {
+    const name = await freezes.freeze(web1, {
+      barrier: true,
+      hooks: {
+        before: [{ name: 'stop', command: ['touch', '/data/stopped'] }],
+        after: [{ name: 'go on', command: ['rm', '/data/stopped'] }],
+      },
+    });
+    await freezes.until(name, ({ reason }) => reason === 'Prepared');
+    await freezes.agent().kill();
+    await freezes.patch(name, { release: true });
+
+    await freezes.agent().restart();
+    const { phase, reason, freeze } = await freezes.ended(name);
+
+    expect({ phase, reason }).toEqual({ phase: 'Failed', reason: 'Released' });
+    expect(freeze.hooks).toMatchObject([
+      { name: 'stop', when: 'before', exitCode: 0 },
+      { name: 'go on', when: 'after', exitCode: 0 },
+    ]);
+    expect((await web1.sh('ls /data/stopped /run/qga/*.guard')).stdout).toBe('');
+  });
+});
+
 describe('what only the guest can know', () => {
   it('names a mountpoint that it does not have, and freezes nothing', async () => {
     const { phase, reason, message, freeze } = await freezes.ended(

@@ -11,7 +11,7 @@ const graceMs = Math.max(10_000, guardGraceMs + 1000);
 const skewMs = 1000;
 
 /** Rule 1. A guest that is paused writes nothing anyway: its clock stands still, and so does this one. */
-const thawedInTime: Invariant = {
+export const thawedInTime: Invariant = {
   rule: 'no guest stays frozen longer than it may, whatever dies',
   violations: ({ truth }) =>
     truth.frozen.flatMap((interval) => {

@@ -3,6 +3,8 @@ import type { AgentReply, SimulatedGuest } from './simulated-guest.ts';
 
 type GuestCommand = (guest: SimulatedGuest, args: Record<string, unknown>) => AgentReply;
 
+/** What an agent has switched off that lets nobody run a program or open a file. */
+export const notOfBare: ReadonlySet<string> = new Set(['guest-exec', 'guest-exec-status', 'guest-file-open']);
 const whileFrozen = new Set(['guest-info', 'guest-fsfreeze-status', 'guest-fsfreeze-thaw']);
 const frozen: AgentReply = { error: 'Command has been disabled: the agent is in frozen state' };
 
@@ -13,7 +15,7 @@ export const guestCommands: Record<string, GuestCommand> = {
       version: '8.2.2',
       supported_commands: Object.keys(guestCommands).map((name) => ({
         name,
-        enabled: !guest.filesystems.saidFrozen || whileFrozen.has(name),
+        enabled: (!guest.filesystems.saidFrozen || whileFrozen.has(name)) && !(guest.bare && notOfBare.has(name)),
       })),
     },
   }),

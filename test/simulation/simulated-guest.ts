@@ -1,6 +1,6 @@
 import type { AgentChannel, Domain, DomainState } from '../../src/guest/hypervisor.ts';
 import type { Chance } from './chance.ts';
-import { guestCommands } from './guest-commands.ts';
+import { guestCommands, notOfBare } from './guest-commands.ts';
 import { SimulatedFilesystems } from './simulated-filesystems.ts';
 import { SimulatedGuard } from './simulated-guard.ts';
 import { SimulatedSpool } from './simulated-spool.ts';
@@ -20,6 +20,8 @@ interface Request {
 export interface SimulatedGuestOptions {
   name: string;
   uuid: string;
+  /** Its agent lets nobody run a program or open a file. */
+  bare: boolean;
   timeline: Timeline;
   chance: Chance;
   truth: Truth;
@@ -35,6 +37,7 @@ export type GuestChange = 'started' | 'stopped' | 'suspended' | 'resumed' | 'con
 export class SimulatedGuest {
   readonly name: string;
   readonly uuid: string;
+  readonly bare: boolean;
   readonly spool: SimulatedSpool;
   readonly filesystems: SimulatedFilesystems;
   readonly #options: SimulatedGuestOptions;
@@ -52,9 +55,10 @@ export class SimulatedGuest {
   readonly #onGone = new Set<() => void>();
 
   constructor(options: SimulatedGuestOptions) {
-    const { name, uuid, chance } = options;
+    const { name, uuid, bare, chance } = options;
     this.name = name;
     this.uuid = uuid;
+    this.bare = bare;
     this.#options = options;
     this.bootId = chance.uuid();
     this.filesystems = new SimulatedFilesystems({ ...options, guest: uuid });
@@ -210,6 +214,7 @@ export class SimulatedGuest {
   #carryOut({ command, args }: Request): AgentReply {
     const run = guestCommands[command];
     if (!run) return { error: `The command ${command} has not been found` };
+    if (this.bare && notOfBare.has(command)) return { error: `Command ${command} has been disabled` };
     return run(this, args);
   }
 

@@ -10,7 +10,7 @@ import type { Truth } from './truth.ts';
 export interface SimulatedHostOptions {
   node: string;
   libvirtVersion: string;
-  guests: { name: string; uuid: string }[];
+  guests: { name: string; uuid: string; bare: boolean }[];
   timeline: Timeline;
   chance: Chance;
   truth: Truth;

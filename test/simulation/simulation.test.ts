@@ -21,13 +21,14 @@ const fewSeeds = 100;
 
 async function search(who: string, profile: FaultProfile): Promise<void> {
   const first = Number(firstSeed);
-  const seeds = Math.ceil((Number(seedsInAll) * (shares[profile.name] ?? 0)) / 100);
+  const { share = 1, ...doing } = people[who] ?? {};
+  const seeds = Math.ceil((Number(seedsInAll) * (shares[profile.name] ?? 0) * share) / 100);
   const failures: string[] = [];
   const happened = new Set<string>();
   let results = 0;
   let tasks = 0;
   for (let seed = first; seed < first + seeds && failures.length < mostReported; seed++) {
-    const { violations, world } = await simulate({ seed, profile, ...people[who] });
+    const { violations, world } = await simulate({ seed, profile, ...doing });
     if (violations.length > 0) failures.push(told(seed, who, profile, violations));
     for (const what of world.tally.keys()) happened.add(what);
     const all = world.api.list(guestTasks).items.filter(({ spec }) => spec.action.exec);
@@ -40,7 +41,7 @@ async function search(who: string, profile: FaultProfile): Promise<void> {
   if (seeds < fewSeeds) return;
   // A storm that never came, or that nothing survived, would show nothing.
   expect(Object.keys(profile.incidents ?? {}).filter((each) => !happened.has(each))).toEqual([]);
-  expect(results / tasks).toBeGreaterThan(0.7);
+  if (tasks > 0) expect(results / tasks).toBeGreaterThan(0.7);
 }
 
 function told(seed: number, who: string, { name }: FaultProfile, violations: readonly string[]): string {

@@ -36,6 +36,8 @@ export interface WorldOptions {
   /** Multiplies the profile's probabilities; the seed chooses where it is not given. */
   severity?: number;
   hosts?: readonly { node: string; guests: readonly string[] }[];
+  /** The guests' agents let nobody run a program or open a file, as RHEL's by default. */
+  bare?: boolean;
 }
 
 const oneHost = [{ node: 'hv1', guests: ['web-1', 'web-2'] }];
@@ -61,7 +63,7 @@ export class World {
   readonly #logger: (who: string) => Logger;
   #lives = 0;
 
-  constructor({ seed, profile, write, saboteur = unharmed, severity, hosts }: WorldOptions) {
+  constructor({ seed, profile, write, saboteur = unharmed, severity, hosts, bare = false }: WorldOptions) {
     const { timeline, truth } = this;
     this.seed = seed;
     this.chance = new Chance(seed);
@@ -79,7 +81,7 @@ export class World {
       host: new SimulatedHost({
         node,
         libvirtVersion: this.chance.pick(['9.0.0', '11.3.0']),
-        guests: guests.map((name) => ({ name, uuid: this.chance.uuid() })),
+        guests: guests.map((name) => ({ name, uuid: this.chance.uuid(), bare })),
         timeline,
         chance: this.chance.fork(node),
         truth,
@@ -87,6 +89,8 @@ export class World {
         faults: this.#guestFaults,
       }),
     }));
+    // Where nothing can be run, there is no guard.
+    if (bare) for (const { uuid } of this.guests) truth.unguarded.add(uuid);
     this.managers = ['manager-a', 'manager-b'].map((name) => ({ name, process: undefined }));
   }
 

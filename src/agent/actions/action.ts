@@ -74,6 +74,8 @@ export interface ActionRun {
 export interface Abandoned {
   readonly guest: LiveGuest;
   readonly sent: Sent;
+  /** Adds what the next life of this process must know to the journal; resolves when it is on the disk. */
+  note(note: unknown): Promise<void>;
   readonly freezes: FreezeKeeper;
   readonly stopped: AbortSignal;
   readonly clock: Clock;

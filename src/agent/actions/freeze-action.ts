@@ -1,4 +1,4 @@
-import type { FreezeResult } from '../../api/schema/freeze.ts';
+import type { FreezeHook, FreezeResult } from '../../api/schema/freeze.ts';
 import type { Hold } from '../../guest/freeze-hold.ts';
 import type { FreezeHolder } from '../../guest/freeze-holder.ts';
 import { isHeld, isThawOwed } from '../../guest/freeze-step.ts';
@@ -13,8 +13,9 @@ import {
   guestFsfreezeThaw,
 } from '../../qga/commands.ts';
 import { timestamp } from '../../seams/clock.ts';
+import { endedUnfrozen, type FreezeNote, freezeNoteOf, type Preparation } from '../freeze-note.ts';
 import type { Action, ActionRun, Ending } from './action.ts';
-import { afterHooksOf, failureOf, hookRuns, runHooks } from './freeze-hooks.ts';
+import { failureOf, hookRuns, runAfterHooks } from './freeze-hooks.ts';
 import { LetGo, lettingGo } from './freeze-letting-go.ts';
 import {
   armGuard,
@@ -23,9 +24,10 @@ import {
   type Freeze,
   freezeOf,
   NotPrepared,
+  preparationOf,
   prepareFreeze,
 } from './freeze-preparation.ts';
-import { endedBefore, hasLeftFrozen, isHere, sentAsMoved, takenOverHold } from './freeze-taken-over.ts';
+import { abandonedHold, endedBefore, hasLeftFrozen, isHere, sentAsMoved, takenOverHold } from './freeze-taken-over.ts';
 
 /** Holds a guest's filesystems frozen, and always thaws them. */
 export const freezeAction: Action = {
@@ -43,6 +45,8 @@ export const freezeAction: Action = {
     // An earlier life of this process, or its keeper while no API server was there, has come to the end of it.
     const ended = endedBefore(run);
     if (ended) return await finish(run, ended);
+    const unfrozen = endedUnfrozen(sentBefore);
+    if (unfrozen) return await finishUnfrozen(run, unfrozen);
     return hasLeftFrozen(sentBefore) ? await letGoAnew(run, sentBefore) : await freezeAnew(run, uid, lettingGo(run));
   },
   async takeOver(run) {
@@ -56,12 +60,13 @@ export const freezeAction: Action = {
     return await letGoAnew(run, sentBefore);
   },
   async abandon(uid, abandoned) {
-    const { guest, sent, freezes, clock, stopped } = abandoned;
-    const kept = freezes.find(uid);
-    kept?.end({ by: 'Deletion' });
-    const hold = kept ? await unlessAborted(kept.done, stopped) : (sent.note as Hold | undefined);
-    if (hold) await runHooks(afterHooksOf(hold), { guest, uid, sentBefore: sent, clock, stopped });
-    else await disarmGuard(uid, abandoned);
+    const { guest, sent, freezes, stopped } = abandoned;
+    const left = abandonedHold(abandoned, uid);
+    const holder = freezes.find(uid) ?? (left && freezes.takeOver(guest, uid, sent, left));
+    holder?.end({ by: 'Deletion' });
+    const noted = holder ? await unlessAborted(holder.done, stopped) : freezeNoteOf(sent);
+    if (noted === undefined || noted.stage === 'preparing') await disarmGuard(uid, abandoned);
+    if (noted) await runAfterHooks({ uid, hooks: noted.after ?? [], noted }, { ...abandoned, sentBefore: sent });
   },
   delivered({ metadata, spec }, guest) {
     guest.finishedRuns.push(metadata.uid as string, ...hookRuns(metadata.uid as string, spec.action.freeze?.hooks));
@@ -84,7 +89,7 @@ async function freezeAnew(run: ActionRun, uid: string, letGo: AbortSignal): Prom
     const freezeAt = freeze.barrier ? await instantOf(run, result, signal) : 0;
     const left = () => Math.max(0, freezeAt - run.clock.now());
     if (freeze.barrier) {
-      result.guard = await armGuard(run, freeze, left(), signal);
+      await armGuard(run, freeze, result, left());
       await expectStaying(run, signal);
     }
     signal.throwIfAborted();
@@ -94,11 +99,13 @@ async function freezeAnew(run: ActionRun, uid: string, letGo: AbortSignal): Prom
   } catch (error) {
     if (run.stopped.aborted) throw run.stopped.reason;
     if (error instanceof NotPrepared) {
-      return await finishUnfrozen(run, { ...result, endedBy: 'FreezeFailed' }, error.reason, error.message);
+      const { reason, message } = error;
+      return await finishUnfrozen(run, { reason, message, freeze: { ...result, endedBy: 'FreezeFailed' } });
     }
     if (!(error instanceof LetGo)) throw error;
     const evidence: FreezeResult = { ...result, verdict: 'Skipped', endedBy: error.ending.by };
-    return await finishUnfrozen(run, evidence, 'Released', 'let go before it was frozen: nothing was frozen');
+    const message = 'let go before it was frozen: nothing was frozen';
+    return await finishUnfrozen(run, { reason: 'Released', message, freeze: evidence });
   }
 }
 
@@ -163,29 +170,33 @@ const owed = {
 
 async function finish(run: ActionRun, hold: Hold): Promise<Ending> {
   const { succeeded, reason, message, result } = worthOf(hold);
-  return await withAfterHooks(run, hold.after ?? [], {
-    phase: succeeded ? 'Succeeded' : 'Failed',
-    reason,
-    message,
-    freeze: result,
-  });
+  const ending = { phase: succeeded ? 'Succeeded' : 'Failed', reason, message, freeze: result } as const;
+  return await withAfterHooks(run, hold.after ?? [], hold, ending);
 }
 
-async function finishUnfrozen(run: ActionRun, freeze: FreezeResult, reason: string, message: string): Promise<Ending> {
-  if (freeze.guard === 'Armed') await disarmGuard(run.task.metadata.uid as string, run);
-  const after = freeze.hooks ? (freezeOf(run.task).hooks?.after ?? []) : [];
-  return await withAfterHooks(run, after, { phase: 'Failed', reason, message, freeze });
+/** An earlier life of this process may have begun hooks, and may have armed a guard, that this one has not come to. */
+async function finishUnfrozen(run: ActionRun, { freeze, ...why }: NonNullable<Preparation['ended']>): Promise<Ending> {
+  const { task, sentBefore } = run;
+  if (freeze.guard === 'Armed' || sentBefore) await disarmGuard(task.metadata.uid as string, run);
+  const haveBegun = freeze.hooks !== undefined || freezeNoteOf(sentBefore) !== undefined;
+  const hooks = freeze.hooks ?? (haveBegun ? task.status?.freeze?.hooks : undefined);
+  const ended = { ...why, freeze: { ...freeze, ...(hooks && { hooks }) } };
+  const { after = [], ...preparation } = preparationOf(freezeOf(task));
+  const noted = { ...preparation, after, ended };
+  return await withAfterHooks(run, haveBegun ? after : [], noted, { phase: 'Failed', ...ended });
 }
 
 /** What the hooks before it did to the guest is undone whatever became of the freeze. */
-async function withAfterHooks(run: ActionRun, after: Hold['after'] & object, ending: Ending): Promise<Ending> {
-  if (after.length === 0) return ending;
-  const { guest, sentBefore, clock, stopped, task } = run;
-  const toRun = afterHooksOf({ after });
-  const setting = { guest, uid: task.metadata.uid as string, sentBefore, clock, stopped };
-  const results = await runHooks(toRun, setting);
+async function withAfterHooks(
+  run: ActionRun,
+  hooks: readonly FreezeHook[],
+  noted: FreezeNote,
+  ending: Ending,
+): Promise<Ending> {
+  if (hooks.length === 0) return ending;
+  const results = await runAfterHooks({ uid: run.task.metadata.uid as string, hooks, noted }, run);
   const freeze: FreezeResult = { ...ending.freeze, hooks: [...(ending.freeze?.hooks ?? []), ...results] };
-  const failed = failureOf(toRun, results);
+  const failed = failureOf({ when: 'after', hooks }, results);
   if (!failed || ending.phase !== 'Succeeded') return { ...ending, freeze };
   return { phase: 'Failed', reason: 'HookFailed', message: `hook ${failed.name}: ${failed.message}`, freeze };
 }

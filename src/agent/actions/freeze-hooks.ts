@@ -2,12 +2,12 @@ import type { FreezeAction, FreezeHook, FreezeResult } from '../../api/schema/fr
 import { launchOf } from '../../guest/exec-launch.ts';
 import { runExec } from '../../guest/exec-run.ts';
 import { failureReason } from '../../guest/failure-reason.ts';
-import type { Hold } from '../../guest/freeze-hold.ts';
 import type { Sent } from '../../guest/journal.ts';
 import type { Clock } from '../../seams/clock.ts';
 import { outcomeOfEnd } from '../exec-outcome.ts';
+import { type FreezeNote, freezeNoteOf } from '../freeze-note.ts';
 import type { LiveGuest } from '../live-guest.ts';
-import type { Ending } from './action.ts';
+import type { ActionRun, Ending } from './action.ts';
 
 export type HookResult = NonNullable<FreezeResult['hooks']>[number];
 
@@ -37,9 +37,28 @@ const defaultTimeoutSeconds = 30;
 /** In characters. */
 const longestOutput = 1024;
 
-/** What is to be run in the guest once it is thawed. */
-export function afterHooksOf({ after = [] }: Pick<Hold, 'after'>): HooksToRun {
-  return { when: 'after', hooks: after };
+/**
+ * Runs what undoes the hooks before a freeze, once the guest is thawed: in any case, as the guest agent's own hook does,
+ * whatever became of the freeze and of this process's earlier lives. Each at most once for all that: that they begin is
+ * noted before the first is sent, and from then on they are looked for. Where that can't be noted, or another may have
+ * begun them, the file that each is claimed by in the guest is what counts.
+ */
+export async function runAfterHooks(
+  { uid, hooks, noted }: { uid: string; hooks: readonly FreezeHook[]; noted: FreezeNote },
+  run: Omit<HookSetting, 'uid' | 'withdrawn'> & Pick<ActionRun, 'note' | 'logger'>,
+): Promise<HookResult[]> {
+  const { guest, sentBefore, clock, stopped, note, logger } = run;
+  if (hooks.length === 0) return [];
+  const mayHaveBegun = sentBefore?.takenOver !== undefined || freezeNoteOf(sentBefore)?.afterBegan;
+  if (!mayHaveBegun) {
+    try {
+      await note({ ...noted, afterBegan: true } satisfies FreezeNote);
+    } catch (error) {
+      logger.error({ err: error, task: uid }, 'the journal could not be written: the hooks after a freeze run without');
+    }
+  }
+  const setting = { guest, uid, sentBefore: mayHaveBegun ? sentBefore : undefined, clock, stopped };
+  return await runHooks({ when: 'after', hooks }, setting);
 }
 
 /**

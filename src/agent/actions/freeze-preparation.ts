@@ -5,6 +5,7 @@ import { callPriority } from '../../guest/guest-agent.ts';
 import { guestFsfreezeStatus, guestGetFsinfo } from '../../qga/commands.ts';
 import { AgentError } from '../../qga/errors.ts';
 import { microTimestamp } from '../../seams/clock.ts';
+import type { Preparation } from '../freeze-note.ts';
 import { youngMs } from '../live-guest.ts';
 import type { ActionRun } from './action.ts';
 import { failureOf, runHooks } from './freeze-hooks.ts';
@@ -34,6 +35,7 @@ export class NotPrepared extends Error {
 
 const retryMs = 1000;
 const youngPollMs = 50;
+const disarmTries = 3;
 /** A guard that waits for the instant of a group's freeze: it is armed anew when that is known. */
 const longestBarrierMs = 15 * 60_000;
 
@@ -55,6 +57,8 @@ export async function prepareFreeze(
   const before = { when: 'before' as const, hooks: freeze.hooks?.before ?? [] };
   if (before.hooks.length > 0) {
     run.show({ phase: 'Running', reason: 'Preparing', message: 'the hooks before the freeze are run' });
+    // From now on those after it are due, whoever lives to run them.
+    await run.note(preparationOf(freeze));
     result.hooks = [];
     const setting = { guest, uid: uidOf(run), sentBefore, clock, stopped, withdrawn: signal };
     result.hooks = await runHooks(before, setting);
@@ -62,21 +66,31 @@ export async function prepareFreeze(
     if (failed) throw new NotPrepared('HookFailed', `hook ${failed.name}: ${failed.message}`);
   }
   await untilShortWorkEnded(run, signal);
-  result.guard = await armGuard(run, freeze, freeze.barrier ? longestBarrierMs : 0, signal);
+  await armGuard(run, freeze, result, freeze.barrier ? longestBarrierMs : 0);
+  signal.throwIfAborted();
   result.preparedAt = microTimestamp(clock.now());
 }
 
-/** Arms the guard to fire a grace after the longest time that a freeze `inMs` from now may last. */
+/** What the journal keeps of a freeze whose hooks may have begun. */
+export function preparationOf({ hooks }: Freeze): Preparation {
+  return { stage: 'preparing', ...(hooks?.after && { after: hooks.after }) };
+}
+
+/**
+ * Arms the guard to fire a grace after the longest time that a freeze `inMs` from now may last. Whoever lets go meanwhile
+ * waits for it: a guard can be disarmed only once it is armed. Until it is known better it counts as armed.
+ */
 export async function armGuard(
   run: ActionRun,
   { maxFrozenSeconds, mountpoints }: Freeze,
+  result: FreezeResult,
   inMs: number,
-  signal: AbortSignal,
-): Promise<NonNullable<FreezeResult['guard']>> {
+): Promise<void> {
   const guard = new FreezeGuard(run.guest.agent, uidOf(run), run.clock);
   const firesInMs = inMs + maxFrozenSeconds * 1000 + guardGraceMs;
+  result.guard = 'Armed';
   try {
-    return (await guard.arm({ firesInMs, mountpoints }, signal)) ? 'Armed' : 'Unavailable';
+    if (!(await guard.arm({ firesInMs, mountpoints }, run.stopped))) result.guard = 'Unavailable';
   } catch (error) {
     throw asNotPrepared(error);
   }
@@ -87,11 +101,19 @@ export async function disarmGuard(
   uid: string,
   { guest, clock, stopped, logger }: Pick<ActionRun, 'guest' | 'clock' | 'stopped' | 'logger'>,
 ): Promise<void> {
-  try {
-    await new FreezeGuard(guest.agent, uid, clock).disarm(stopped);
-  } catch (error) {
-    if (!(error instanceof AgentError)) throw error;
-    logger.warn({ err: error, task: uid }, 'the guard in the guest could not be disarmed');
+  const guard = new FreezeGuard(guest.agent, uid, clock);
+  for (let tries = 1; ; tries++) {
+    try {
+      await guard.disarm(stopped);
+      return;
+    } catch (error) {
+      if (!(error instanceof AgentError)) throw error;
+      if (tries === disarmTries || error.outcome === 'Refused' || (await guest.agent.isGone(error, stopped))) {
+        logger.warn({ err: error, task: uid }, 'the guard in the guest could not be disarmed');
+        return;
+      }
+    }
+    await clock.sleep(retryMs, stopped);
   }
 }
 

@@ -1,4 +1,4 @@
-import { fsFreezeWindows } from '../../api/resources.ts';
+import { fsFreezeWindows, guestTasks } from '../../api/resources.ts';
 import type { Cluster } from '../../kube/cluster.ts';
 import { isConflict, isInvalid, isNotFound, isPassing } from '../../kube/errors.ts';
 import type { ObjectRef } from '../../kube/objects.ts';
@@ -40,6 +40,26 @@ export async function releaseWindow(
       const message = error instanceof Error ? error.message : String(error);
       if (isInvalid(error)) return { state: 'tooLate', message };
       if (isConflict(error)) continue;
+      if (signal.aborted || !isPassing(error)) return { state: 'failed', message };
+    }
+    await clock.sleep(retryMs, signal).catch(() => {});
+  }
+}
+
+/** Lets the guest of a freeze go that is no window's, trying until the signal aborts. Never throws. */
+export async function releaseTask(
+  cluster: Pick<Cluster, 'mergePatch'>,
+  ref: ObjectRef,
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<Release> {
+  for (;;) {
+    try {
+      await cluster.mergePatch(guestTasks, ref, { spec: { release: true } }, { signal });
+      return { state: 'released' };
+    } catch (error) {
+      if (isNotFound(error)) return { state: 'gone' };
+      const message = error instanceof Error ? error.message : String(error);
       if (signal.aborted || !isPassing(error)) return { state: 'failed', message };
     }
     await clock.sleep(retryMs, signal).catch(() => {});

@@ -15,6 +15,8 @@ export interface TaskRequest {
   seconds: number;
 }
 
+export type TaskSession = Pick<Session, 'cluster' | 'namespace' | 'clock' | 'random' | 'signal' | 'tell'>;
+
 /** A task that did not succeed. `reason` is one of docs/reasons.md. */
 export class TaskFailedError extends Error {
   override readonly name = 'TaskFailedError';
@@ -37,7 +39,7 @@ const startingSeconds = 30;
  * Has one thing done in a guest by a GuestTask of its own, which is deleted in the end: also when this process is to
  * end, which ends it in the guest. Answers its status; rejects with a TaskFailedError unless it succeeded.
  */
-export async function runTask(session: Session, request: TaskRequest): Promise<GuestTaskStatus> {
+export async function runTask(session: TaskSession, request: TaskRequest): Promise<GuestTaskStatus> {
   const { cluster, clock, random, signal, namespace, tell } = session;
   const { guest, action, prefix, seconds } = request;
   const now = clock.now();

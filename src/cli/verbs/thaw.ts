@@ -1,21 +1,9 @@
 import { Command, Option } from 'commander';
-import {
-  type FsFreezeWindow,
-  fsFreezeWindows,
-  type Guest,
-  type GuestTask,
-  guests,
-  guestTasks,
-  isOverPhase,
-} from '../../api/resources.ts';
-import { follow, untilHolds } from '../connect/follow.ts';
+import { fsFreezeWindows, guests, guestTasks } from '../../api/resources.ts';
 import { type ConnectionOptions, type Session, withSession } from '../connect/session.ts';
-import { exitCodes } from '../exit-codes.ts';
-import { isOver, verdictLines } from '../freeze/outcome.ts';
-import { releaseWindow } from '../freeze/release.ts';
 import { parseName } from '../object-name.ts';
 import { connected, seconds, selectorOption, withExamples } from '../options.ts';
-import { runTask } from '../tasks/run-task.ts';
+import { letGo } from '../thaw/let-go.ts';
 import { planForGuests, planThaw, type ThawPlan } from '../thaw/plan.ts';
 import { UsageError } from '../usage-error.ts';
 
@@ -47,38 +35,18 @@ export function thawCommand(): Command {
       'kubectl qga thaw -l app=web',
       'kubectl qga thaw web-1 --force   # frozen by virsh, and forgotten',
     ],
-    '0 nothing holds them any more; 1 something still does, or somebody else froze them; 124 not known in time',
+    '0 nothing holds them any more; 1 something still does, or somebody else froze them; 124 not known in time; 125 one of them could not be let go',
   );
 }
 
 async function thaw(session: Session, name: string | undefined, options: ThawOptions): Promise<number> {
   const plan = await planned(session, name, options.selector);
   const { windows, tasks, over, strangers } = plan;
-  const { tell, print, paint, clock, signal } = session;
-  const patience = AbortSignal.any([signal, AbortSignal.timeout(options.timeout * 1000)]);
-  for (const { metadata } of over) tell(`window ${metadata.name} is over already`);
-  try {
-    // All are let go before any is waited for.
-    await Promise.all(tasks.map((task) => releaseTask(session, task)));
-    const releases = await Promise.all(
-      windows.map(({ metadata }) => releaseWindow(session.cluster, metadata, clock, patience)),
-    );
-    const failed = releases.filter(({ state }) => state === 'failed');
-    if (failed.length > 0) throw new Error(failed.map((each) => ('message' in each ? each.message : '')).join('; '));
-    for (const window of windows) {
-      const last = await untilThawed(session, window, patience);
-      print(`window ${window.metadata.name}:`, ...verdictLines(storyOf(last), paint));
-    }
-    for (const task of tasks) await untilTaskOver(session, task, patience);
-  } catch (error) {
-    if (!patience.aborted || signal.aborted) throw error;
-    tell(`not everything is known to be thawed after ${options.timeout} s: kubectl qga get, or look again`);
-    return exitCodes.timedOut;
+  for (const { metadata } of over) session.tell(`window ${metadata.name} is over already`);
+  if (windows.length + tasks.length + over.length + strangers.length === 0) {
+    session.tell('nothing of this cluster holds it: there is nothing to thaw');
   }
-  if (strangers.length > 0) return await thawStrangers(session, strangers, options.force ?? false);
-  if (windows.length + tasks.length + over.length === 0)
-    tell('nothing of this cluster holds it: there is nothing to thaw');
-  return exitCodes.ok;
+  return await letGo(session, { plan, force: options.force ?? false, timeoutSeconds: options.timeout });
 }
 
 async function planned(session: Session, name: string | undefined, selector: string | undefined): Promise<ThawPlan> {
@@ -91,41 +59,4 @@ async function planned(session: Session, name: string | undefined, selector: str
   ]);
   const observed = { windows: windows.items, tasks: tasks.items, guests: all.items };
   return name === undefined ? planForGuests(all.items, observed) : planThaw(parseName(name), observed);
-}
-
-function storyOf(window: FsFreezeWindow | undefined) {
-  return { window, releasedByUs: true, command: undefined, hasCommand: false, interruptedBy: undefined };
-}
-
-async function releaseTask({ cluster, signal }: Session, { metadata }: GuestTask): Promise<void> {
-  await cluster.mergePatch(guestTasks, metadata, { spec: { release: true } }, { signal });
-}
-
-async function untilThawed(
-  { cluster, clock }: Session,
-  { metadata }: FsFreezeWindow,
-  signal: AbortSignal,
-): Promise<FsFreezeWindow | undefined> {
-  return await untilHolds(follow(cluster, fsFreezeWindows, metadata, clock, signal), isOver);
-}
-
-async function untilTaskOver({ cluster, clock, print }: Session, task: GuestTask, signal: AbortSignal): Promise<void> {
-  const states = follow(cluster, guestTasks, task.metadata, clock, signal);
-  const over = await untilHolds(states, ({ status }) => isOverPhase(status?.phase));
-  const verdict = over?.status?.freeze?.verdict ?? over?.status?.phase ?? 'deleted';
-  print(`task ${task.metadata.name} of guest ${task.spec.guestName}: ${verdict}`);
-}
-
-async function thawStrangers(session: Session, strangers: readonly Guest[], force: boolean): Promise<number> {
-  const names = strangers.map(({ metadata }) => metadata.name);
-  if (!force) {
-    session.tell(`${names.join(', ')}: frozen, and by nothing of this cluster. Find out by whom, or thaw with --force`);
-    return exitCodes.wrong;
-  }
-  for (const guest of names) {
-    const action = { command: { execute: 'guest-fsfreeze-thaw' } };
-    await runTask(session, { guest, action, prefix: 'thaw', seconds: 60 });
-    session.print(`guest ${guest}: thawed`);
-  }
-  return exitCodes.ok;
 }

@@ -17,20 +17,25 @@ proc /proc proc rw 0 0
 `;
 
 /** A guest's shell with folders of its own in place of /run/qga and of what is mounted, and a program that is told. */
-function setUp([shell, ...more]: readonly [string, ...string[]], { program = true } = {}) {
+function setUp([shell, ...more]: readonly [string, ...string[]], { program = true, meanwhile = '' } = {}) {
   const folder = mkdtempSync(join(root, 'guest-'));
   const thaw = join(folder, 'thaw');
   const log = join(folder, 'log');
+  const there = (script: string) =>
+    script
+      .replaceAll('/run/qga', join(folder, 'run'))
+      .replaceAll('/proc/self/mounts', join(folder, 'mounts'))
+      .replaceAll(/(busybox )?fsfreeze/g, thaw);
   if (program) {
-    writeFileSync(thaw, `#!/bin/sh\n[ "$1" != --unfreeze ] || echo "$2" >>${log}\n`);
+    // Arming asks for its help first: that takes so long that something else happens.
+    writeFileSync(join(folder, 'meanwhile'), there(meanwhile));
+    const asked = `[ "$1" != --help ] || sh ${join(folder, 'meanwhile')}`;
+    writeFileSync(thaw, `#!/bin/sh\n${asked}\n[ "$1" != --unfreeze ] || echo "$2" >>${log}\n`);
     chmodSync(thaw, 0o700);
   }
   writeFileSync(join(folder, 'mounts'), mounts);
   const run = (script: string) => {
-    const input = script
-      .replaceAll('/run/qga', join(folder, 'run'))
-      .replaceAll('/proc/self/mounts', join(folder, 'mounts'))
-      .replaceAll(/(busybox )?fsfreeze/g, thaw);
+    const input = there(script);
     return spawnSync(shell, [...more, '-s'], { input, encoding: 'utf8', timeout: 10_000 }).stdout;
   };
   return {
@@ -79,8 +84,29 @@ describe.each(shells)('under %s', (...shell) => {
     expect(run(disarmScript(id))).toMatch(/^quiet /);
 
     await until(() => !isRunning());
-    expect(marks()).toEqual([]);
+    expect(marks()).toEqual([`${id}.off`]);
     expect(thawed()).toEqual([]);
+  });
+
+  it('does not stay armed where it was disarmed while it was being armed', async () => {
+    const { run, marks, thawed, isRunning } = setUp(shell, { meanwhile: disarmScript(id) });
+
+    expect(run(armScript({ id, nonce: '1', seconds: 1 }))).toBe('');
+
+    expect(marks()).toEqual([`${id}.off`]);
+    await until(() => !isRunning());
+    expect(thawed()).toEqual([]);
+  });
+
+  it('can be armed again after it was disarmed', async () => {
+    const { run, marks } = setUp(shell);
+    run(armScript({ id, nonce: '1', seconds: 60 }));
+    run(disarmScript(id));
+
+    expect(run(armScript({ id, nonce: '2', seconds: 60 }))).toBe('armed\n');
+
+    expect(marks()).toEqual([`${id}.guard`]);
+    run(disarmScript(id));
   });
 
   it('takes the place of one that was armed before', async () => {

@@ -11,7 +11,7 @@ import type { GuestTask } from '../../../src/api/resources.ts';
 import type { FreezeResult } from '../../../src/api/schema/freeze.ts';
 import type { Hold } from '../../../src/guest/freeze-hold.ts';
 import { worthOf } from '../../../src/guest/freeze-worth.ts';
-import { Journal } from '../../../src/guest/journal.ts';
+import { Journal, type TakenOver } from '../../../src/guest/journal.ts';
 import { type Clock, systemClock } from '../../../src/seams/clock.ts';
 import { recordingLogger } from '../support/recording-logger.ts';
 import { broken, SimulatedFreezer, silence } from '../support/simulated-freezer.ts';
@@ -220,19 +220,58 @@ it('thaws what belongs to a task that is gone', async () => {
   const state = folder();
   const result = { frozenAt: '2026-01-01T12:00:00.000000Z', filesystems: { frozen: 1 } };
   await leftBehind(state, hold(60_000, { stage: 'held', result }));
-  const { journal, keeper: freezes, guest } = await live(freezer, state);
-  const sent = journal.get('task');
-  if (sent?.state !== 'sending') throw new Error('the journal has no such freeze');
+  const life = await live(freezer, state);
 
-  const stopped = new AbortController().signal;
-  await freezeAction.abandon?.('task', { guest, sent, freezes, clock, logger: recordingLogger().logger, stopped });
+  await abandon(life);
 
   expect(freezer.frozen).toBe(false);
-  expect(noteOf(journal)).toMatchObject({ stage: 'over', ending: { by: 'Deletion' } });
+  expect(noteOf(life.journal)).toMatchObject({ stage: 'over', ending: { by: 'Deletion' } });
 });
 
-/** A freeze that the agent of hv0 began, as its task tells of it, carried on here. */
-async function takenOver(freezer: SimulatedFreezer, freeze: FreezeResult) {
+/** As when the task's object is gone. */
+async function abandon({ journal, keeper: freezes, guest }: Awaited<ReturnType<typeof live>>): Promise<void> {
+  const sent = journal.get('task');
+  if (sent?.state !== 'sending') throw new Error('the journal has no such freeze');
+  await freezeAction.abandon?.('task', {
+    guest,
+    sent,
+    note: (note) => journal.record('task', { ...sent, note }),
+    freezes,
+    clock,
+    logger: recordingLogger().logger,
+    stopped: new AbortController().signal,
+  });
+}
+
+it.each(['GuestMoved', 'JournalLost'] as const)(
+  'thaws what may be frozen of a task that is deleted before it was taken over for %s, and then disarms its guard',
+  async (why) => {
+    const freezer = new SimulatedFreezer();
+    freezer.frozen = true;
+    freezer.armed = 'task';
+    const life = await live(freezer, folder());
+    await life.journal.record('task', { state: 'sending', guest: 'uuid', action: 'freeze', takenOver: why });
+
+    await abandon(life);
+
+    expect(freezer).toMatchObject({ frozen: false, armed: undefined });
+  },
+);
+
+it('leaves alone a guest whose freeze was only prepared when its task went, and disarms the guard', async () => {
+  const freezer = new SimulatedFreezer();
+  freezer.armed = 'task';
+  const life = await live(freezer, folder());
+  await life.journal.record('task', { state: 'sending', guest: 'uuid', action: 'freeze' });
+
+  await abandon(life);
+
+  expect(freezer.armed).toBeUndefined();
+  expect(freezer.calls).not.toContain('thaw');
+});
+
+/** A freeze that another agent or journal began, as its task tells of it, carried on here. */
+async function takenOver(freezer: SimulatedFreezer, freeze: FreezeResult, why: TakenOver = 'GuestMoved') {
   const { keeper: freezes, guest } = await live(freezer, folder());
   const task = {
     metadata: { namespace: 'team-a', name: 'backup', uid: 'task' },
@@ -247,7 +286,7 @@ async function takenOver(freezer: SimulatedFreezer, freeze: FreezeResult) {
     show: ({ reason }: { reason?: string }) => void shown.push(reason),
     guest,
     freezes,
-    sentBefore: { guest: 'uuid', action: 'freeze', takenOver: 'GuestMoved' },
+    sentBefore: { guest: 'uuid', action: 'freeze', takenOver: why },
     stopped: new AbortController().signal,
     withdrawn: new AbortController().signal,
     clock,
@@ -271,6 +310,32 @@ it('thaws a guest at once that came frozen from another host, and calls nothing 
     freeze: { verdict: 'ConsistencyLost', endedBy: 'Migration', frozenAt },
   });
   expect(ending?.freeze?.thawOwed).toBeUndefined();
+});
+
+it('thaws a guest whose freeze a lost journal knew of, and then owes nothing', async () => {
+  const freezer = new SimulatedFreezer();
+  freezer.frozen = true;
+  const frozenAt = '2026-01-01T12:00:00.000000Z';
+
+  const { ending, shown } = await takenOver(freezer, { frozenAt, thawOwed: true }, 'JournalLost');
+
+  expect(freezer.frozen).toBe(false);
+  expect(shown).toContain('ThawOwed');
+  expect(ending).toMatchObject({
+    phase: 'Failed',
+    reason: 'ConsistencyLost',
+    freeze: { verdict: 'ConsistencyLost', endedBy: 'AgentRestart', frozenAt },
+  });
+  expect(ending?.freeze).not.toHaveProperty('thawOwed');
+});
+
+it('disarms the guard that another host may have armed before it could tell', async () => {
+  const freezer = new SimulatedFreezer();
+  freezer.armed = 'task';
+
+  await takenOver(freezer, { preparedAt: '2026-01-01T12:00:00.000000Z' });
+
+  expect(freezer.armed).toBeUndefined();
 });
 
 it('does not freeze a guest on whose last host that had only been prepared', async () => {

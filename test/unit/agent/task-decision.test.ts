@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { decideTask, type TaskObservation } from '../../../src/agent/task-decision.ts';
 import type { GuestTask } from '../../../src/api/resources.ts';
 import { timestamp } from '../../../src/seams/clock.ts';
-import { aGuest, aJob, aTask, noon } from '../manager/objects.ts';
+import { aFreezeTask, aGuest, aJob, aTask, aWindow, held, noon } from '../manager/objects.ts';
 
 const mine = { node: 'hv1', instance: 'me', journal: 'journal-1', time: '2026-01-01T12:00:01Z' };
 const outcome = { phase: 'Succeeded', reason: 'Completed' } as const;
@@ -91,6 +91,32 @@ describe('a task that a lost journal claimed', () => {
     expect(decide({ task: task({ phase: 'Claimed', claim }) })).toMatchObject(lost);
     expect(decide({ task: claimed, guest: { full: false, unseen } })).toMatchObject(lost);
     expect(decide({ task: sealed })).toMatchObject(lost);
+  });
+});
+
+describe('a freeze that a lost journal claimed', () => {
+  const freeze = aFreezeTask(aWindow(), aGuest('web-1'), { ...held(), claim: { ...mine, journal: 'journal-0' } });
+  const noGuest = { reason: 'GuestNotFound', message: 'no such Guest' };
+
+  it('is taken over though nobody knows in which boot it was sent: the guest has to be thawed', () => {
+    expect(decide({ task: freeze })).toEqual({
+      do: 'takeOver',
+      sentBefore: { guest: aGuest('web-1').status?.domain?.uuid, action: 'freeze', takenOver: 'JournalLost' },
+    });
+  });
+
+  it('is waited for while its Guest has to be made anew for a domain that is here, or may be', () => {
+    expect(decide({ task: freeze, guest: { full: false, unseen: noGuest } })).toMatchObject({ do: 'wait', ...noGuest });
+    expect(decide({ task: freeze, guest: { full: false, unseen: noGuest, absent: true } })).toMatchObject({
+      do: 'end',
+      reason: 'JournalLost',
+    });
+  });
+
+  it('is left alone where another node claimed it', () => {
+    const theirs = { ...freeze, status: { ...held(), claim: { ...mine, node: 'hv0', journal: 'journal-0' } } };
+
+    expect(decide({ task: theirs })).toMatchObject({ do: 'end', phase: 'Unknown', reason: 'JournalLost' });
   });
 });
 

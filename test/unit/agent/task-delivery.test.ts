@@ -1,10 +1,10 @@
 import { expect, it } from 'vitest';
 import type { TaskOutcome } from '../../../src/agent/task-decision.ts';
-import { deliver } from '../../../src/agent/task-delivery.ts';
+import { deliver, withOutcome } from '../../../src/agent/task-delivery.ts';
 import type { GuestTask } from '../../../src/api/resources.ts';
 import type { Cluster } from '../../../src/kube/cluster.ts';
 import { ApiError } from '../../../src/kube/errors.ts';
-import { aGuest, aJob, aTask } from '../manager/objects.ts';
+import { aFreezeTask, aGuest, aJob, aTask, aWindow, held, noon } from '../manager/objects.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { recordingLogger } from '../support/recording-logger.ts';
 
@@ -80,4 +80,25 @@ it('tells the whole of it after an outage, however long', async () => {
   const { taken } = await delivered((_status, asked) => (asked < 20 ? new ApiError(503, 'X', 'away') : undefined));
 
   expect(taken).toMatchObject({ exec: { stdout: 'canary' } });
+});
+
+const lost = { phase: 'Unknown', reason: 'JournalLost' } as const;
+
+it('keeps what was told of a freeze when a task ends of which nothing newer is known, and no debt that nobody settles', () => {
+  const { phase, freeze } = held();
+  const owed = aFreezeTask(aWindow(), aGuest('web-1'), { phase, freeze: { ...freeze, thawOwed: true } });
+
+  expect(withOutcome(owed, lost, noon).status).toMatchObject({ ...lost, freeze });
+  expect(withOutcome(owed, lost, noon).status?.freeze).not.toHaveProperty('thawOwed');
+});
+
+it('says what became of a freeze in place of what was told before', () => {
+  const freeze = { verdict: 'ConsistencyLost', endedBy: 'Guard' } as const;
+  const frozen = aFreezeTask(aWindow(), aGuest('web-1'), held());
+
+  expect(withOutcome(frozen, { ...lost, freeze }, noon).status?.freeze).toEqual(freeze);
+});
+
+it('tells nothing of a freeze where there was none', () => {
+  expect(withOutcome(aFreezeTask(aWindow(), aGuest('web-1')), lost, noon).status).not.toHaveProperty('freeze');
 });

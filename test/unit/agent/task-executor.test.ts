@@ -13,10 +13,11 @@ import { Journal } from '../../../src/guest/journal.ts';
 import type { Cluster } from '../../../src/kube/cluster.ts';
 import { ApiError } from '../../../src/kube/errors.ts';
 import { timestamp } from '../../../src/seams/clock.ts';
-import { aGuest, aJob, aTask, noon } from '../manager/objects.ts';
+import { aFreezeTask, aGuest, aJob, aTask, aWindow, noon } from '../manager/objects.ts';
 import { aDomain } from '../support/a-domain.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { recordingLogger } from '../support/recording-logger.ts';
+import { SimulatedFreezer } from '../support/simulated-freezer.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'qga-task-executor-'));
 afterAll(() => rmSync(root, { recursive: true, force: true }));
@@ -25,16 +26,24 @@ const guest = aGuest('web-1');
 const uuid = guest.status?.domain?.uuid ?? '';
 const claimedAt = timestamp(noon);
 
-async function executorWith({ cluster, freezes }: { cluster: Partial<Cluster>; freezes?: Partial<FreezeKeeper> }) {
-  const journal = await Journal.open<TaskOutcome>(mkdtempSync(join(root, 'node-')));
-  const hypervisor: Partial<Hypervisor> = {
+async function executorWith({
+  cluster,
+  freezes,
+  hypervisor = {
     info: () => ({ uri: 'test:///', libvirtVersion: '9.0.0', hypervisorVersion: '1' }),
-  };
+  },
+}: {
+  cluster: Partial<Cluster>;
+  freezes?: Partial<FreezeKeeper>;
+  hypervisor?: Partial<Hypervisor>;
+}) {
+  const journal = await Journal.open<TaskOutcome>(mkdtempSync(join(root, 'node-')));
   const registry = new GuestRegistry(hypervisor as Hypervisor);
   const live = registry.get(uuid);
   live.domain = { ...aDomain, uuid };
   live.health = { state: 'answers', facts: { agent: { allowedCommands: ['guest-exec', 'guest-exec-status'] } } };
   const started: string[] = [];
+  const clock = new FakeClock();
   const options: TaskExecutorOptions = {
     cluster: cluster as Cluster,
     freezes: freezes as FreezeKeeper,
@@ -44,13 +53,13 @@ async function executorWith({ cluster, freezes }: { cluster: Partial<Cluster>; f
     guestOf: () => guest,
     node: 'hv1',
     instance: 'me',
-    clock: new FakeClock(),
+    clock,
     logger: recordingLogger().logger,
     signal: new AbortController().signal,
     lookAgain: () => {},
     onStarted: (actionName) => started.push(actionName),
   };
-  return { journal, registry, started, executor: new TaskExecutor(options) };
+  return { journal, registry, started, clock, executor: new TaskExecutor(options) };
 }
 
 function aClaimedTask(journal: string): GuestTask {
@@ -128,4 +137,27 @@ it.each([
   await executor.drained();
 
   expect(registry.get(uuid).finishedRuns).toEqual(Array(listed).fill(uid));
+});
+
+it('disarms the guard of a freeze that was being prepared when its process died and somebody called its task over', async () => {
+  const freezer = new SimulatedFreezer();
+  const { journal, executor, clock } = await executorWith({
+    cluster: {},
+    freezes: { find: () => undefined },
+    hypervisor: freezer,
+  });
+  const { metadata, ...task } = aFreezeTask(aWindow(), guest, { phase: 'Unknown', reason: 'HostGone' });
+  const uid = metadata.uid ?? '';
+  freezer.armed = uid;
+  await journal.record(uid, { state: 'sending', guest: uuid, action: 'freeze' });
+
+  await executor.reconcile({ metadata, ...task });
+  await expect
+    .poll(async () => {
+      await clock.advance(1000);
+      return journal.get(uid);
+    })
+    .toBeUndefined();
+
+  expect(freezer.armed).toBeUndefined();
 });

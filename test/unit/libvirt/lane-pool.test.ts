@@ -10,9 +10,9 @@ afterEach(async () => {
   await Promise.all(pools.splice(0).map((pool) => pool.close()));
 });
 
-function openPool(lanes: number, uri = testUri): LanePool {
+function openPool(lanes: number, { uri = testUri, urgentLanes = 0 } = {}): LanePool {
   const keepAlive = { intervalSeconds: 5, count: 3 };
-  const pool = new LanePool({ uri, lanes, keepAlive, openTimeoutMs: 5000, clock: realClock });
+  const pool = new LanePool({ uri, lanes, urgentLanes, keepAlive, openTimeoutMs: 5000, clock: realClock });
   pools.push(pool);
   return pool;
 }
@@ -79,6 +79,56 @@ describe('a lane pool', () => {
     await expect.poll(calls.guests).toEqual(['t3', 't4']);
     for (const guest of ['t3', 't4']) calls.end(guest);
     await Promise.all([...trims, ...begun]);
+  });
+
+  test('has a lane for an urgent call though all others are taken, by a call to its own guest, too', async () => {
+    const pool = openPool(2, { urgentLanes: 1 });
+    const calls = longCalls(pool);
+    const begun = ['a', 'b', 'c'].map((guest) => calls.begin(guest));
+    await expect.poll(calls.guests).toEqual(['a', 'b']);
+
+    expect(await pool.run('a', async () => 'thawed', { urgent: true })).toBe('thawed');
+
+    expect(calls.guests()).toEqual(['a', 'b']);
+    for (const guest of ['a', 'b']) calls.end(guest);
+    await expect.poll(calls.guests).toEqual(['c']);
+    calls.end('c');
+    await Promise.all(begun);
+  });
+
+  test('lets no urgent call wait for those to guests that hang, whichever call has met with that', async () => {
+    const pool = openPool(4, { urgentLanes: 2 });
+    const hung = ['h1', 'h2', 'h3', 'h4', 'h5', 'h6'];
+    for (const guest of hung) await hang(pool, guest);
+    const calls = longCalls(pool);
+    const begun = hung.map((guest) => calls.begin(guest, { urgent: true }));
+    await expect.poll(calls.guests).toEqual(['h1', 'h2', 'h3']);
+
+    begun.push(...['ok1', 'ok2', 'ok3'].map((guest) => calls.begin(guest, { urgent: true })));
+
+    await expect.poll(calls.guests).toEqual(['h1', 'h2', 'h3', 'ok1', 'ok2', 'ok3']);
+    for (const guest of calls.guests()) calls.end(guest);
+    await expect.poll(calls.guests).toEqual(['h4', 'h5', 'h6']);
+    for (const guest of calls.guests()) calls.end(guest);
+    await Promise.all(begun);
+  });
+
+  test('takes urgent calls in their order, before those that have waited for longer', async () => {
+    const pool = openPool(1, { urgentLanes: 1 });
+    const calls = longCalls(pool);
+    const begun = [calls.begin('a'), calls.begin('b')];
+    begun.push(...['u1', 'u2', 'u3'].map((guest) => calls.begin(guest, { urgent: true })));
+    await expect.poll(calls.guests).toEqual(['a', 'u1']);
+
+    calls.end('a');
+    await expect.poll(calls.guests).toEqual(['u1', 'u2']);
+    calls.end('u1');
+    await expect.poll(calls.guests).toEqual(['u2', 'u3']);
+    calls.end('u2');
+    await expect.poll(calls.guests).toEqual(['b', 'u3']);
+
+    for (const guest of ['b', 'u3']) calls.end(guest);
+    await Promise.all(begun);
   });
 
   test('sends a guest one call at a time, and lets others pass the ones that wait', async () => {
@@ -184,7 +234,7 @@ describe('a lane pool', () => {
   });
 
   test('frees the lane of a call that could not connect, and says that nothing was sent', async () => {
-    const pool = openPool(1, 'qemu+unix:///system?socket=/nowhere/libvirt-sock');
+    const pool = openPool(1, { uri: 'qemu+unix:///system?socket=/nowhere/libvirt-sock' });
     let ran = false;
     const attempt = () =>
       pool.run('a', async () => {
@@ -219,7 +269,12 @@ describe('a lane pool', () => {
     await Promise.all([running, closing]);
   });
 
-  test.each([0, 17, 2.5])('refuses %d lanes', (lanes) => {
-    expect(() => openPool(lanes)).toThrow(RangeError);
+  test.each([
+    [0, 0],
+    [17, 0],
+    [2.5, 0],
+    [13, 4],
+  ])('refuses %d lanes and %d urgent ones', (lanes, urgentLanes) => {
+    expect(() => openPool(lanes, { urgentLanes })).toThrow(RangeError);
   });
 });

@@ -1,18 +1,26 @@
 import type { Domain, Hypervisor, HypervisorEvent } from '../../../src/guest/hypervisor.ts';
 import { LibvirtError, NotConnectedError } from '../../../src/libvirt/errors.ts';
+import { readLauncher } from '../../simulation/launcher.ts';
 
 export type FreezerCall = 'freeze' | 'thaw' | 'status' | 'exec';
 
-/** A simulated guest that only freezes and thaws, for what real guests can't be made to do at a given moment. */
+/** A simulated guest that freezes, thaws and runs hooks, for what real guests can't be made to do at a given moment. */
 export class SimulatedFreezer implements Hypervisor {
   frozen = false;
   connected = true;
   state: Domain['state'] = 'running';
   guardFired = false;
+  /** The task whose guard is armed in the guest. */
+  armed: string | undefined;
+  bootId = 'boot-1';
+  /** The programs that were started in the guest, by the names that their runs have there; each ends at once and well. */
+  readonly started = new Map<string, string>();
   readonly calls: FreezerCall[] = [];
   /** Called before each call is carried out; may throw in its place. */
   before: (call: FreezerCall) => void | Promise<void> = () => {};
   readonly #listeners = new Set<(event: HypervisorEvent) => void>();
+  /** What the shell of each pid printed. */
+  readonly #printed: string[] = [];
 
   async fsFreeze(): Promise<number> {
     await this.#begin('freeze');
@@ -29,20 +37,45 @@ export class SimulatedFreezer implements Hypervisor {
   }
 
   async agentCommand(_uuid: string, request: string): Promise<string> {
-    const { execute } = JSON.parse(request);
+    const { execute, arguments: args } = JSON.parse(request);
     switch (execute) {
       case 'guest-fsfreeze-status':
         await this.#begin('status');
         return JSON.stringify({ return: this.frozen ? 'frozen' : 'thawed' });
-      case 'guest-exec':
+      case 'guest-get-fsinfo':
+        return JSON.stringify({ return: [{ name: 'vda', mountpoint: '/', type: 'ext4', disk: [] }] });
+      case 'guest-exec': {
         await this.#begin('exec');
         if (this.frozen) throw refused();
-        return JSON.stringify({ return: { pid: 7 } });
+        const printed = this.#shell(Buffer.from(args['input-data'], 'base64').toString());
+        return JSON.stringify({ return: { pid: this.#printed.push(printed) } });
+      }
       default: {
-        const output = `${this.guardFired ? 'fired' : 'quiet'} boot-1\n`;
-        const data = Buffer.from(output).toString('base64');
+        const data = Buffer.from(this.#printed[args.pid - 1] ?? '').toString('base64');
         return JSON.stringify({ return: { exited: true, exitcode: 0, 'out-data': data } });
       }
+    }
+  }
+
+  #shell(script: string): string {
+    const launcher = readLauncher(script);
+    const { id } = launcher;
+    switch (launcher.does) {
+      case 'arm':
+        this.armed = id;
+        return 'armed\n';
+      case 'disarm':
+        if (this.armed === id) this.armed = undefined;
+        return `${this.guardFired ? 'fired' : 'quiet'} ${this.bootId}\n`;
+      case 'start':
+        if ((launcher.ifBootIdIs ?? this.bootId) !== this.bootId) return `qga1 ${id} absent ${this.bootId}\n`;
+        if (this.started.has(id)) return `qga1 ${id} taken\n`;
+        this.started.set(id, launcher.command.join(' '));
+        return `qga1 ${id} done ${this.bootId} 0 exit 0 0\n`;
+      case 'look':
+      case 'kill':
+      case 'nothing':
+        return `qga1 ${id} ${this.started.has(id) ? `done ${this.bootId} 0 exit 0 0` : `absent ${this.bootId}`}\n`;
     }
   }
 

@@ -1,0 +1,185 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, expect, it } from 'vitest';
+import { type ActionRun, type Ending, TaskDeleted } from '../../../../src/agent/actions/action.ts';
+import { freezeAction } from '../../../../src/agent/actions/freeze-action.ts';
+import { FreezeKeeper } from '../../../../src/agent/freeze-keeper.ts';
+import { GuestRegistry } from '../../../../src/agent/guest-registry.ts';
+import type { TaskOutcome } from '../../../../src/agent/task-decision.ts';
+import type { GuestTask } from '../../../../src/api/resources.ts';
+import type { FreezeAction } from '../../../../src/api/schema/freeze.ts';
+import { Journal, type Sent } from '../../../../src/guest/journal.ts';
+import { type Clock, systemClock } from '../../../../src/seams/clock.ts';
+import { recordingLogger } from '../../support/recording-logger.ts';
+import { SimulatedFreezer, silence } from '../../support/simulated-freezer.ts';
+
+const root = mkdtempSync(join(tmpdir(), 'qga-freeze-action-'));
+afterAll(() => rmSync(root, { recursive: true, force: true }));
+const clock: Clock = { ...systemClock, sleep: (ms, signal) => systemClock.sleep(ms / 20, signal) };
+
+/** One life of a process that carries a freeze out. */
+async function carryOut(
+  freezer: SimulatedFreezer,
+  { freeze = {}, sentBefore }: { freeze?: FreezeAction; sentBefore?: Sent } = {},
+) {
+  const journal = await Journal.open<TaskOutcome>(mkdtempSync(join(root, 'node-')));
+  const registry = new GuestRegistry(freezer);
+  const { logger } = recordingLogger();
+  const freezes = new FreezeKeeper({ registry, journal, hypervisor: freezer, clock, logger, onChange: () => {} });
+  const withdraw = new AbortController();
+  const stop = new AbortController();
+  const task = {
+    metadata: { namespace: 'team-a', name: 'backup', uid: 'task' },
+    spec: { guestName: 'web-1', action: { freeze } },
+  } as GuestTask;
+  const notes: unknown[] = [];
+  const ending = freezeAction.run({
+    task,
+    latest: () => task,
+    onUpdate: () => {},
+    show: () => {},
+    note: async (note: unknown) => void notes.push(note),
+    guest: registry.get('uuid'),
+    freezes,
+    sentBefore,
+    stopped: stop.signal,
+    withdrawn: withdraw.signal,
+    clock,
+    logger,
+  } as unknown as ActionRun) as Promise<Ending>;
+  return { ending, notes, letGo: () => withdraw.abort(new TaskDeleted()), die: () => stop.abort(new Error('it ends')) };
+}
+
+it('disarms the guard of a guest that is let go in the very moment in which it is armed', async () => {
+  const freezer = new SimulatedFreezer();
+  const armed = Promise.withResolvers<void>();
+  const sent = Promise.withResolvers<void>();
+  freezer.before = async (call) => {
+    if (call !== 'exec' || freezer.armed) return;
+    sent.resolve();
+    await armed.promise;
+  };
+
+  const { ending, letGo } = await carryOut(freezer);
+  await sent.promise;
+  letGo();
+  armed.resolve();
+
+  expect(await ending).toMatchObject({ reason: 'Released', freeze: { endedBy: 'Deletion' } });
+  expect(freezer.armed).toBeUndefined();
+  expect(freezer.calls).not.toContain('freeze');
+});
+
+it('disarms a guard that may have been armed though the answer was lost', async () => {
+  const freezer = new SimulatedFreezer();
+  freezer.before = (call) => {
+    if (call !== 'exec' || freezer.armed) return;
+    freezer.armed = 'task';
+    throw silence();
+  };
+
+  const { ending } = await carryOut(freezer);
+
+  expect(await ending).toMatchObject({ phase: 'Failed', reason: 'AgentUnresponsive' });
+  expect(freezer.armed).toBeUndefined();
+});
+
+const hook = (name: string) => ({ name, command: [name] });
+const hooks = { before: [hook('stop-writes')], after: [hook('go-on'), hook('tell')] };
+
+/** The journal's last word on a freeze whose process died when the guard was to be armed. */
+async function diedPreparing(freezer: SimulatedFreezer): Promise<Sent> {
+  const armed = Promise.withResolvers<void>();
+  freezer.before = (call) => {
+    if (call === 'exec' && freezer.started.size > 0) armed.resolve();
+  };
+  const { ending, notes, die } = await carryOut(freezer, { freeze: { hooks, barrier: true } });
+  await armed.promise;
+  die();
+  await expect(ending).rejects.toThrow('it ends');
+  freezer.before = () => {};
+  return { guest: 'uuid', action: 'freeze', bootId: freezer.bootId, note: notes.at(-1) };
+}
+
+it.each([
+  ['in the same boot', 'boot-1'],
+  // A hook that was never sent can't have run, in whatever boot.
+  ['in a boot that nobody can tell', undefined],
+])('undoes after a restart what hooks did before, though nothing is frozen any more, %s', async (_, bootId) => {
+  const freezer = new SimulatedFreezer();
+  const { bootId: __, ...died } = await diedPreparing(freezer);
+  freezer.armed = 'task';
+  // Somebody else was faster.
+  freezer.frozen = true;
+  freezer.before = (call) => {
+    if (call === 'exec') freezer.frozen = false;
+  };
+
+  const { ending } = await carryOut(freezer, {
+    freeze: { hooks, barrier: true },
+    sentBefore: { ...died, ...(bootId && { bootId }) },
+  });
+
+  expect(await ending).toMatchObject({
+    reason: 'AlreadyFrozen',
+    freeze: { hooks: [{ name: 'go-on' }, { name: 'tell' }] },
+  });
+  expect([...freezer.started.values()]).toEqual(['stop-writes', 'go-on', 'tell']);
+  expect(freezer.armed).toBeUndefined();
+});
+
+it('freezes nothing any more after a restart once it has begun to undo what hooks did', async () => {
+  const freezer = new SimulatedFreezer();
+  let tried = false;
+  freezer.before = (call) => {
+    if (call !== 'exec' || freezer.started.size !== 1 || tried) return;
+    // The guard can't be armed, as far as is known.
+    tried = true;
+    throw silence();
+  };
+  const { ending: first, notes } = await carryOut(freezer, { freeze: { hooks } });
+  const { message } = await first;
+  freezer.before = () => {};
+
+  const sentBefore = { guest: 'uuid', action: 'freeze', bootId: 'boot-1', note: notes.at(-1) };
+  const { ending } = await carryOut(freezer, { freeze: { hooks }, sentBefore });
+
+  const told = ['stop-writes', 'go-on', 'tell'].map((name) => ({ name, exitCode: 0 }));
+  expect(await ending).toMatchObject({ reason: 'AgentUnresponsive', message, freeze: { hooks: told } });
+  expect([...freezer.started.values()]).toEqual(['stop-writes', 'go-on', 'tell']);
+  expect(freezer.calls).not.toContain('freeze');
+});
+
+it('runs no hook after a restart where none had begun before', async () => {
+  const freezer = new SimulatedFreezer();
+  freezer.frozen = true;
+
+  const { ending } = await carryOut(freezer, {
+    freeze: { hooks },
+    sentBefore: { guest: 'uuid', action: 'freeze', bootId: 'boot-1' },
+  });
+
+  expect(await ending).toMatchObject({ reason: 'AlreadyFrozen' });
+  expect(freezer.started.size).toBe(0);
+});
+
+it('starts no hook a second time that may have begun after a freeze, in whatever boot the guest is by then', async () => {
+  const freezer = new SimulatedFreezer();
+  const { ending: first, notes, letGo } = await carryOut(freezer, { freeze: { hooks } });
+  freezer.before = (call) => {
+    if (call === 'freeze') letGo();
+  };
+  await first;
+  expect([...freezer.started.values()]).toContain('go-on');
+  freezer.started.clear();
+  freezer.bootId = 'boot-2';
+
+  const sentBefore = { guest: 'uuid', action: 'freeze', bootId: 'boot-1', note: notes.at(-1) };
+  const { ending, letGo: again } = await carryOut(freezer, { freeze: { hooks }, sentBefore });
+  again();
+
+  const lost = { when: 'after', reason: 'GuestRebooted' };
+  expect((await ending).freeze?.hooks).toMatchObject([{ when: 'before' }, lost, lost]);
+  expect(freezer.started.size).toBe(0);
+});
