@@ -7,8 +7,8 @@ import type { World } from './world.ts';
 
 /** A call's time, or that of the guard, whose seconds are rounded up. */
 const graceMs = Math.max(10_000, guardGraceMs + 1000);
-/** Clocks are so much off the timeline, before or behind. */
-const skewMs = 1000;
+/** Clocks are so much off the timeline, before or behind, and go by whole milliseconds. */
+const skewMs = 1000 + 1;
 
 /** Rule 1. A guest that is paused writes nothing anyway: its clock stands still, and so does this one. */
 export const thawedInTime: Invariant = {
