@@ -48,7 +48,10 @@ function untrueVerdictsOf({ metadata, spec, status }: GuestTask, { truth, timeli
   return [`${said}, but ${uncovered.join(' and ')} were frozen ${JSON.stringify(really)}`];
 }
 
-/** What a hook before a freeze did is undone by the one after it, or its task says why not: a guest may hang for too long. */
+/** A guest hung for too long, or nobody knows whether the hook ran. */
+const whyNot: ReadonlySet<string> = new Set(['HookTimedOut', 'OutcomeUnknown']);
+
+/** What a hook before a freeze did is undone by the one after it, or its task says why not. */
 const undone: Invariant = {
   rule: 'the hooks after a freeze run where those before it have',
   violations({ api, truth }) {
@@ -58,7 +61,7 @@ const undone: Invariant = {
       .filter(({ task }) => truth.startsOf(task.replace('-before-', '-after-')).length === 0)
       .filter(({ task }) => {
         const hooks = tasks.get(task)?.status?.freeze?.hooks ?? [];
-        return !hooks.some(({ when, reason }) => when === 'after' && reason === 'HookTimedOut');
+        return !hooks.some(({ when, reason = '' }) => when === 'after' && whyNot.has(reason));
       })
       .map(({ number, task, guest }) => `start ${number} of ${task} in ${guest} was not undone`);
   },

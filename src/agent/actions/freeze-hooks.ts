@@ -24,6 +24,8 @@ export interface HookSetting {
   stopped: AbortSignal;
   /** Nobody wants it any more: the hook is ended in the guest. */
   withdrawn?: AbortSignal | undefined;
+  /** The boot in which the guest was last seen, where it isn't seen now. */
+  bootId?: string | undefined;
   /** It is to run in any case: a guest that can't be reached is waited for, as long as the hook may take. */
   due?: boolean;
 }
@@ -51,7 +53,7 @@ const longestOutput = 1024;
  */
 export async function runAfterHooks(
   { uid, hooks, noted }: { uid: string; hooks: readonly FreezeHook[]; noted: FreezeNote },
-  run: Omit<HookSetting, 'uid' | 'withdrawn' | 'due'> & Pick<ActionRun, 'note' | 'logger'>,
+  run: Omit<HookSetting, 'uid' | 'withdrawn' | 'bootId' | 'due'> & Pick<ActionRun, 'note' | 'logger'>,
 ): Promise<HookResult[]> {
   const { guest, sentBefore, clock, stopped, note, logger } = run;
   if (hooks.length === 0) return [];
@@ -63,7 +65,9 @@ export async function runAfterHooks(
       logger.error({ err: error, task: uid }, 'the journal could not be written: the hooks after a freeze run without');
     }
   }
-  const setting = { guest, uid, sentBefore: mayHaveBegun ? sentBefore : undefined, clock, stopped, due: true };
+  const known = noted.stage === 'preparing' ? noted.ended?.freeze : noted.result;
+  const bootId = known?.bootId ?? sentBefore?.bootId;
+  const setting = { guest, uid, sentBefore: mayHaveBegun ? sentBefore : undefined, clock, stopped, bootId, due: true };
   return await runHooks({ when: 'after', hooks }, setting);
 }
 
@@ -98,12 +102,12 @@ async function runHook(
   id: string,
   setting: HookSetting,
 ): Promise<Omit<HookResult, 'name' | 'when'>> {
-  const { guest, sentBefore, clock, withdrawn } = setting;
+  const { guest, sentBefore, clock, withdrawn, bootId } = setting;
   const startedAt = clock.monotonic();
   const late = new AbortController();
   const cancel = clock.after(timeoutSeconds * 1000, () => late.abort(new HookTimeout()));
   const unwanted = withdrawn ? AbortSignal.any([withdrawn, late.signal]) : late.signal;
-  const run = { id, launch: launchOf({ command }, undefined), sentBefore, bootId: guest.bootId };
+  const run = { id, launch: launchOf({ command }, undefined), sentBefore, bootId: guest.bootId ?? bootId };
   try {
     const end = await endOf(run, setting, unwanted);
     withdrawn?.throwIfAborted();
