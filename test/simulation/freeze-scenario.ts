@@ -35,6 +35,16 @@ export const freezeScenario: Scenario = {
   },
 };
 
+function hooksOf({ chance }: World, window: string) {
+  const hook = (when: string) => ({
+    name: when,
+    command: ['work', `${window}-${when}`, `${chance.count(10, 1500)}`, '0'],
+    timeoutSeconds: 30,
+    failurePolicy: chance.pick(['Fail', 'Ignore'] as const),
+  });
+  return { before: [hook('before')], after: [hook('after')] };
+}
+
 function applyWindow(world: World, name: string): void {
   const { chance, api, timeline } = world;
   const window = {
@@ -50,6 +60,7 @@ function applyWindow(world: World, name: string): void {
       policy: chance.pick(['Required', 'BestEffort', 'Skip'] as const),
       startingDeadlineSeconds: chance.pick([5, 30]),
       ...(chance.happens(0.2) && { mountpoints: ['/'] }),
+      ...(chance.happens(0.3) && { hooks: hooksOf(world, name) }),
     },
   } satisfies FsFreezeWindow;
   world.truth.longestAskedMs = Math.max(world.truth.longestAskedMs, window.spec.maxFrozenSeconds * 1000);

@@ -1,8 +1,11 @@
 import type { FreezeAction, FreezeHook, FreezeResult } from '../../api/schema/freeze.ts';
+import type { ExecEnd } from '../../guest/exec-end.ts';
 import { launchOf } from '../../guest/exec-launch.ts';
-import { runExec } from '../../guest/exec-run.ts';
+import { type ExecRun, runExec } from '../../guest/exec-run.ts';
 import { failureReason } from '../../guest/failure-reason.ts';
+import type { GuestAgent } from '../../guest/guest-agent.ts';
 import type { Sent } from '../../guest/journal.ts';
+import type { AgentError } from '../../qga/errors.ts';
 import type { Clock } from '../../seams/clock.ts';
 import { outcomeOfEnd } from '../exec-outcome.ts';
 import { type FreezeNote, freezeNoteOf } from '../freeze-note.ts';
@@ -21,6 +24,10 @@ export interface HookSetting {
   stopped: AbortSignal;
   /** Nobody wants it any more: the hook is ended in the guest. */
   withdrawn?: AbortSignal | undefined;
+  /** The boot in which the guest was last seen, where it isn't seen now. */
+  bootId?: string | undefined;
+  /** It is to run in any case: a guest that can't be reached is waited for, as long as the hook may take. */
+  due?: boolean;
 }
 
 export interface HooksToRun {
@@ -34,6 +41,7 @@ class HookTimeout extends Error {
 
 /** As the API server fills it in. */
 const defaultTimeoutSeconds = 30;
+const retryMs = 1000;
 /** In characters. */
 const longestOutput = 1024;
 
@@ -45,7 +53,7 @@ const longestOutput = 1024;
  */
 export async function runAfterHooks(
   { uid, hooks, noted }: { uid: string; hooks: readonly FreezeHook[]; noted: FreezeNote },
-  run: Omit<HookSetting, 'uid' | 'withdrawn'> & Pick<ActionRun, 'note' | 'logger'>,
+  run: Omit<HookSetting, 'uid' | 'withdrawn' | 'bootId' | 'due'> & Pick<ActionRun, 'note' | 'logger'>,
 ): Promise<HookResult[]> {
   const { guest, sentBefore, clock, stopped, note, logger } = run;
   if (hooks.length === 0) return [];
@@ -57,7 +65,9 @@ export async function runAfterHooks(
       logger.error({ err: error, task: uid }, 'the journal could not be written: the hooks after a freeze run without');
     }
   }
-  const setting = { guest, uid, sentBefore: mayHaveBegun ? sentBefore : undefined, clock, stopped };
+  const known = noted.stage === 'preparing' ? noted.ended?.freeze : noted.result;
+  const bootId = known?.bootId ?? sentBefore?.bootId;
+  const setting = { guest, uid, sentBefore: mayHaveBegun ? sentBefore : undefined, clock, stopped, bootId, due: true };
   return await runHooks({ when: 'after', hooks }, setting);
 }
 
@@ -90,15 +100,16 @@ export function hookRuns(uid: string, hooks: FreezeAction['hooks'] = {}): string
 async function runHook(
   { command, timeoutSeconds = defaultTimeoutSeconds }: FreezeHook,
   id: string,
-  { guest, sentBefore, clock, stopped, withdrawn }: HookSetting,
+  setting: HookSetting,
 ): Promise<Omit<HookResult, 'name' | 'when'>> {
+  const { guest, sentBefore, clock, withdrawn, bootId } = setting;
   const startedAt = clock.monotonic();
   const late = new AbortController();
   const cancel = clock.after(timeoutSeconds * 1000, () => late.abort(new HookTimeout()));
   const unwanted = withdrawn ? AbortSignal.any([withdrawn, late.signal]) : late.signal;
-  const run = { id, launch: launchOf({ command }, undefined), sentBefore, bootId: guest.bootId };
+  const run = { id, launch: launchOf({ command }, undefined), sentBefore, bootId: guest.bootId ?? bootId };
   try {
-    const end = await runExec(guest.agent, run, clock, { stopped, withdrawn: unwanted });
+    const end = await endOf(run, setting, unwanted);
     withdrawn?.throwIfAborted();
     const seconds = Math.round(clock.monotonic() - startedAt) / 1000;
     if (end.kind === 'otherBoot') {
@@ -112,6 +123,32 @@ async function runHook(
     return { ...result, reason: 'HookTimedOut', message, seconds };
   } finally {
     cancel();
+  }
+}
+
+/** How a hook's command ends; one that is due is tried again where it could not be started. */
+async function endOf(
+  run: ExecRun,
+  { guest, clock, stopped, due }: HookSetting,
+  withdrawn: AbortSignal,
+): Promise<ExecEnd> {
+  for (;;) {
+    const end = await runExec(guest.agent, run, clock, { stopped, withdrawn });
+    if (!due || end.kind !== 'notStarted' || !(await mayBeStartedYet(end.error, guest.agent, stopped))) return end;
+    await clock.sleep(retryMs, AbortSignal.any([stopped, withdrawn])).catch(() => {});
+    stopped.throwIfAborted();
+    if (withdrawn.aborted) return end;
+  }
+}
+
+/** A guest that somebody froze refuses (C21), too, until it is thawed. */
+async function mayBeStartedYet(error: AgentError, agent: GuestAgent, stopped: AbortSignal): Promise<boolean> {
+  if (error.outcome === 'Refused') return await agent.isFrozen(stopped);
+  try {
+    return error.retryable && !(await agent.isGone(error, stopped));
+  } catch {
+    stopped.throwIfAborted();
+    return error.retryable;
   }
 }
 

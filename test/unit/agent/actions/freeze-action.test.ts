@@ -10,6 +10,7 @@ import type { TaskOutcome } from '../../../../src/agent/task-decision.ts';
 import type { GuestTask } from '../../../../src/api/resources.ts';
 import type { FreezeAction } from '../../../../src/api/schema/freeze.ts';
 import { Journal, type Sent } from '../../../../src/guest/journal.ts';
+import { NotConnectedError } from '../../../../src/libvirt/errors.ts';
 import { type Clock, systemClock } from '../../../../src/seams/clock.ts';
 import { recordingLogger } from '../../support/recording-logger.ts';
 import { SimulatedFreezer, silence } from '../../support/simulated-freezer.ts';
@@ -162,6 +163,21 @@ it('runs no hook after a restart where none had begun before', async () => {
 
   expect(await ending).toMatchObject({ reason: 'AlreadyFrozen' });
   expect(freezer.started.size).toBe(0);
+});
+
+it('tries until it reaches the guest, to undo what hooks did', async () => {
+  const freezer = new SimulatedFreezer();
+  const died = await diedPreparing(freezer);
+  let tries = 0;
+  freezer.before = (call) => {
+    if (call === 'exec' && ++tries <= 6) throw new NotConnectedError('no connection');
+  };
+
+  const { ending, letGo } = await carryOut(freezer, { freeze: { hooks, barrier: true }, sentBefore: died });
+  letGo();
+
+  expect((await ending).freeze?.hooks).toMatchObject([{ exitCode: 0 }, { exitCode: 0 }]);
+  expect([...freezer.started.values()]).toEqual(['stop-writes', 'go-on', 'tell']);
 });
 
 it('starts no hook a second time that may have begun after a freeze, in whatever boot the guest is by then', async () => {
