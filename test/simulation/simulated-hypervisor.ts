@@ -138,8 +138,11 @@ export class SimulatedHypervisor implements Hypervisor {
   }
 
   #take(event: HypervisorEvent): void {
-    if (event.type === 'disconnected') this.#connected = false;
-    else if (event.type === 'connected') {
+    if (event.type === 'disconnected') {
+      this.#connected = false;
+      // Who stood still hears of all at once, and not in order.
+      if (this.#options.host.up) this.#later({ type: 'connected' });
+    } else if (event.type === 'connected') {
       if (this.#connected) return;
       this.#connected = true;
     } else if (!this.#connected) return;
