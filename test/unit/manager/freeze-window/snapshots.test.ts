@@ -1,0 +1,102 @@
+import { describe, expect, it } from 'vitest';
+import { isGood } from '../../../../src/manager/freeze-window-snapshot-worth.ts';
+import { timestamp } from '../../../../src/seams/clock.ts';
+import { aFreezeTask, after, aWindow, held, lost, noon, thawed } from '../objects.ts';
+import { a, b, condition, frozenStatus, names, plan } from './observed.ts';
+
+describe('volume snapshots', () => {
+  const window = aWindow({
+    volumeSnapshots: [{ persistentVolumeClaimName: 'disk-a' }, { persistentVolumeClaimName: 'disk-b', name: 'b' }],
+  });
+  const tasks = [aFreezeTask(window, a, held()), aFreezeTask(window, b, held())];
+  const frozen = { ...window, status: frozenStatus(window, tasks) };
+  const state = (name: string, more: object = {}) => ({ name, persistentVolumeClaimName: 'x', ...more });
+  const cut = { creationTime: after(3000) };
+
+  it('are taken only when the status says that all are frozen', () => {
+    const missing = [state('nightly-disk-a', { missing: true }), state('b', { missing: true })];
+
+    expect(plan({ window, tasks, snapshots: missing }).snapshots).toEqual([]);
+    const { snapshots } = plan({ window: frozen, tasks, snapshots: missing });
+    expect(snapshots.map(({ metadata, spec }) => [metadata.name, spec.source.persistentVolumeClaimName])).toEqual([
+      ['nightly-disk-a', 'disk-a'],
+      ['b', 'disk-b'],
+    ]);
+    expect(snapshots[0]?.metadata.ownerReferences).toBeUndefined();
+  });
+
+  it('are waited for, looked at often, and end the window when all are cut', () => {
+    const one = plan({ window: frozen, tasks, snapshots: [state('nightly-disk-a', cut), state('b')] });
+    const both = plan({ window: frozen, tasks, snapshots: [state('nightly-disk-a', cut), state('b', cut)] });
+
+    expect([one.release, one.lookAgainMs]).toEqual([[], 250]);
+    expect(names(both.release)).toEqual(['a', 'b']);
+    expect(both.status).toMatchObject({ endedBy: 'Snapshots', volumeSnapshots: [cut, cut] });
+  });
+
+  it('fail the window, which thaws, when one fails', () => {
+    const { release, status } = plan({ window: frozen, tasks, snapshots: [state('b', { error: 'no such claim' })] });
+
+    expect(names(release)).toEqual(['a', 'b']);
+    expect(status.failureReason).toBe('SnapshotFailed');
+    expect(condition(status, 'Frozen')?.message).toBe('VolumeSnapshot b: no such claim');
+  });
+
+  it('fail the window when they were not cut by the deadline', () => {
+    const over = [
+      aFreezeTask(window, a, thawed(1000, 31_000, 'Deadline')),
+      aFreezeTask(window, b, thawed(1000, 31_000, 'Deadline')),
+    ];
+
+    const { ended } = plan({ window: frozen, tasks: over, snapshots: [state('nightly-disk-a', cut), state('b')] });
+
+    expect(ended).toMatchObject({ phase: 'Failed', reason: 'SnapshotsNotTaken' });
+    expect(ended?.message).toContain('1 of 2');
+  });
+
+  it('fail the window when one was cut only after the deadline had thawed a guest', () => {
+    const over = [
+      aFreezeTask(window, a, thawed(1000, 31_000, 'Deadline')),
+      aFreezeTask(window, b, thawed(1000, 31_000, 'Deadline')),
+    ];
+    const late = { creationTime: timestamp(noon + 31_000) };
+
+    const { ended, status } = plan({
+      window: frozen,
+      tasks: over,
+      snapshots: [state('nightly-disk-a', cut), state('b', late)],
+      now: noon + 45_000,
+    });
+
+    expect(ended).toMatchObject({ phase: 'Failed', reason: 'SnapshotFailed' });
+    expect(status.volumeSnapshots?.map(isGood)).toEqual([true, false]);
+  });
+
+  it('vouch for none that was cut when the agent had let go before its time', () => {
+    const over = [aFreezeTask(window, a, lost('AgentShutdown', 'm')), aFreezeTask(window, b, held())];
+    const late = { creationTime: timestamp(noon + 15_000) };
+
+    const { status } = plan({ window: frozen, tasks: over, snapshots: [state('nightly-disk-a', late), state('b')] });
+
+    expect(status.failureReason).toBe('ConsistencyLost');
+    expect(status.volumeSnapshots?.map(isGood)).toEqual([false, false]);
+  });
+
+  it('stay good once they were seen to be cut while all were frozen', () => {
+    const second = { creationTime: timestamp(noon + 5000) };
+    const snapshots = [state('nightly-disk-a', second), state('b')];
+    const { status } = plan({ window: frozen, tasks, snapshots });
+    const over = [aFreezeTask(window, a, thawed(1000, 5200, 'Release')), aFreezeTask(window, b, held())];
+
+    const later = plan({ window: { ...frozen, status }, tasks: over, snapshots });
+
+    expect(later.status.volumeSnapshots?.map(isGood)).toEqual([true, false]);
+  });
+
+  it('fail the window before anything is frozen in a cluster that knows none', () => {
+    const { ended, create } = plan({ window, snapshotsServed: false });
+
+    expect(create).toEqual([]);
+    expect(ended).toMatchObject({ phase: 'Failed', reason: 'NoVolumeSnapshots' });
+  });
+});
