@@ -117,13 +117,20 @@ export class TaskRun {
     return 'delivered';
   }
 
-  /** Whether what the action met with is that the guest is no longer here, and may go on elsewhere. */
+  /**
+   * Whether what the action met with is that the guest is no longer here, and may go on elsewhere; or that it left and is
+   * here again before that was told: what it owes is to be settled here then.
+   */
   async #hasLeft({ freeze }: Ending, absencesBefore: number): Promise<boolean> {
     const { guest, clock, stopped } = this.#options;
     const { departure, agent } = guest;
-    const askedAt = clock.monotonic();
     // An earlier life of this process may have been the one that met with it.
-    if (departure.absences > absencesBefore || freeze?.thawOwed) departure.see(await agent.domain(stopped), askedAt);
+    if (departure.absences > absencesBefore || freeze?.thawOwed) {
+      const askedAt = clock.monotonic();
+      const domain = await agent.domain(stopped);
+      departure.see(domain, askedAt);
+      if (freeze?.thawOwed && domain?.movedAway === false) return true;
+    }
     return departure.awaitedMs(clock.monotonic()) > 0;
   }
 

@@ -15,6 +15,7 @@ export const shellsOwnVariables: readonly string[] = [
   'BASH_ARGV',
   'BASH_LINENO',
   'BASH_SOURCE',
+  'PIPESTATUS',
 ];
 
 /** Why such a variable can't be given to a command. */

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
+import type { Action } from '../../../src/agent/actions/action.ts';
 import { freezeAction } from '../../../src/agent/actions/freeze-action.ts';
 import type { FreezeKeeper } from '../../../src/agent/freeze-keeper.ts';
 import { GuestRegistry } from '../../../src/agent/guest-registry.ts';
@@ -34,14 +35,52 @@ it('does not freeze a guest again whose freeze came to its end after it was deci
   const sent: Sent = { guest: 'uuid', action: 'freeze' };
   const over = { ...hold, stage: 'over', ending: { by: 'Deadline' } } as const;
   await journal.record(task.metadata.uid ?? '', { state: 'sending', ...sent, note: over });
-  let delivered: GuestTask | undefined;
 
-  await new TaskRun({
+  const { delivered } = await carriedOut({ freezer, clock, journal, task, sentBefore: { ...sent, note: hold } });
+
+  expect(freezer.calls).toEqual([]);
+  expect(delivered?.status).toMatchObject({ phase: 'Succeeded', freeze: { endedBy: 'Deadline' } });
+});
+
+it('does not take for its end that a thaw is owed to a guest that left frozen and is here again', async () => {
+  const journal = await Journal.open<TaskOutcome>(mkdtempSync(join(root, 'node-')));
+  const task = aFreezeTask(aWindow(), aGuest('web-1'), held());
+  const owing: Action = {
+    ...freezeAction,
+    run: async () => ({ phase: 'Failed', reason: 'ConsistencyLost', message: '', freeze: { thawOwed: true } }),
+  };
+
+  const { how, delivered } = await carriedOut({ freezer: new SimulatedFreezer(), journal, task, action: owing });
+
+  expect(how).toBe('left');
+  expect(delivered).toBeUndefined();
+  expect(journal.get(task.metadata.uid ?? '')).toMatchObject({ state: 'sending' });
+});
+
+interface Setting {
+  freezer: SimulatedFreezer;
+  journal: Journal<TaskOutcome>;
+  task: GuestTask;
+  clock?: FakeClock;
+  action?: Action;
+  sentBefore?: Sent;
+}
+
+async function carriedOut({
+  freezer,
+  journal,
+  task,
+  clock = new FakeClock(),
+  action = freezeAction,
+  sentBefore,
+}: Setting) {
+  let delivered: GuestTask | undefined;
+  const how = await new TaskRun({
     task,
     actionName: 'freeze',
-    action: freezeAction,
+    action,
     guest: new GuestRegistry(freezer).get('uuid'),
-    sentBefore: { ...sent, note: hold },
+    sentBefore,
     openingKey: undefined,
     freezes: { find: () => undefined } as Partial<FreezeKeeper> as FreezeKeeper,
     cluster: { replaceStatus: async (_, object) => (delivered = object as never) } as Partial<Cluster> as Cluster,
@@ -50,7 +89,5 @@ it('does not freeze a guest again whose freeze came to its end after it was deci
     logger: recordingLogger().logger,
     stopped: new AbortController().signal,
   }).carryOut();
-
-  expect(freezer.calls).toEqual([]);
-  expect(delivered?.status).toMatchObject({ phase: 'Succeeded', freeze: { endedBy: 'Deadline' } });
-});
+  return { how, delivered };
+}
