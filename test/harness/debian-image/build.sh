@@ -47,14 +47,18 @@ install_debian() {
 }
 
 configure() {
-  local unit
+  local unit units=$tree/etc/systemd/system
   cp -r "$here/rootfs/." "$tree"
   [ ! -d "$here/$release/rootfs" ] || cp -r "$here/$release/rootfs/." "$tree"
   install -t "$tree/usr/lib/harness" "$common/lib/"*
   gcc -O2 -Wall -static -o "$tree/usr/lib/harness/watch-writes" "$common/watch-writes.c"
   "$common/utmp.sh" >"$tree/usr/lib/harness/utmp"
-  while read -r unit; do ln -sf /dev/null "$tree/etc/systemd/system/$unit"; done <"$here/masked-units"
-  rm -f "$tree/etc/systemd/system/multi-user.target.wants/postgresql.service"
+  # Links are made here, where no copy of the sources can turn them into files.
+  mkdir -p "$units/multi-user.target.wants"
+  ln -sf /lib/systemd/system/multi-user.target "$units/default.target"
+  ln -sf ../harness-control.service "$units/multi-user.target.wants/harness-control.service"
+  while read -r unit; do ln -sf /dev/null "$units/$unit"; done < <(cat "$here/masked-units" "$here/$release/masked-units" 2>/dev/null)
+  rm -f "$units/multi-user.target.wants/postgresql.service"
   chroot "$tree" useradd --create-home --uid 1000 --comment 'An ordinary user' --shell /bin/bash app
   echo app:app-password | chroot "$tree" chpasswd
   ln -sf /usr/share/zoneinfo/Europe/Berlin "$tree/etc/localtime"
