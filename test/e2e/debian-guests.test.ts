@@ -70,7 +70,7 @@ describe.each(flavours)('a $flavour guest', ({ flavour, release, agentMajor }) =
     await writer.stop();
   });
 
-  test('has no guard left when it was disarmed in time', async () => {
+  test('has no guard left when it was disarmed in time, only the mark that it was', async () => {
     const id = randomUUID();
     expect(await runByAgent(guest, armScript({ id, nonce: '1', seconds: 300 }))).toBe('armed\n');
 
@@ -78,7 +78,8 @@ describe.each(flavours)('a $flavour guest', ({ flavour, release, agentMajor }) =
 
     const guards = "cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' '\\n' | grep -c '^guard$'";
     await expect.poll(async () => (await guest.sh(guards)).stdout, { timeout: 20_000 }).toBe('0\n');
-    expect((await guest.sh('ls /run/qga')).stdout).not.toContain(id);
+    // An arming that comes late finds that, and ends.
+    expect((await guest.sh(`ls /run/qga | grep ${id}`)).stdout).toBe(`${id}.off\n`);
   });
 
   test('runs the hooks of a freeze', async () => {
