@@ -24,17 +24,17 @@ export const inventoryPart: Part = {
     const endpoint = await loadEndpoint(stage.controlPlane().kubeconfig, systemClock);
     const cluster = new HttpCluster({ endpoint, random: systemRandom.next });
     try {
-      const one = await step('(i) asking one guest everything, again and again', () => lookAtOne(stage, cluster));
-      const all = await step('(i) starting the agent on a host of which nothing is known', () =>
+      const one = await step('(k) asking one guest everything, again and again', () => lookAtOne(stage, cluster));
+      const all = await step('(k) starting the agent on a host of which nothing is known', () =>
         startOver(stage, cluster),
       );
       return [
         {
-          what: '(i) one guest asked everything: from the annotation to the Guest that tells',
+          what: '(k) one guest asked everything: from the annotation to the Guest that tells',
           operator: milliseconds(median(one)),
         },
         {
-          what: `(i) ${guestCount} guests at the agent's start: from its process to the last Guest, made anew, that tells everything`,
+          what: `(k) ${guestCount} guests at the agent's start: from its process to the last Guest, made anew, that tells everything`,
           operator: milliseconds(median(all)),
         },
       ];
