@@ -1,5 +1,6 @@
 import PQueue from 'p-queue';
 import { unlessAborted } from '../libvirt/abort.ts';
+import { LibvirtError, NotConnectedError } from '../libvirt/errors.ts';
 import { type Command, decode, encode } from '../qga/command.ts';
 import { guestFsfreezeStatus } from '../qga/commands.ts';
 import { AgentError } from '../qga/errors.ts';
@@ -94,10 +95,19 @@ export class GuestAgent {
     return domain === undefined || isOff(domain);
   }
 
-  /** Whether what a call failed on lasts: nothing of what ran in the guest is left, or it can be reached no more. */
+  /**
+   * Whether what a call failed on is known to last: nothing of what ran in the guest is left, or it can be reached no
+   * more. Whoever asks is in the midst of a failure: what libvirt can't say now is no failure of its own.
+   */
   async isGone({ code }: AgentError, signal: AbortSignal): Promise<boolean> {
     if (code === 'NoDomain' || code === 'NoChannel') return true;
-    return code === 'NotRunning' && (await this.isOff(signal));
+    if (code !== 'NotRunning') return false;
+    try {
+      return await this.isOff(signal);
+    } catch (error) {
+      if (error instanceof LibvirtError || error instanceof NotConnectedError) return false;
+      throw error;
+    }
   }
 
   /** Does something to the guest from outside while no call is on its way to it, before whatever else waits. */

@@ -144,12 +144,7 @@ async function endOf(
 /** A guest that somebody froze refuses (C21), too, until it is thawed. */
 async function mayBeStartedYet(error: AgentError, agent: GuestAgent, stopped: AbortSignal): Promise<boolean> {
   if (error.outcome === 'Refused') return await agent.isFrozen(stopped);
-  try {
-    return error.retryable && !(await agent.isGone(error, stopped));
-  } catch {
-    stopped.throwIfAborted();
-    return error.retryable;
-  }
+  return error.retryable && !(await agent.isGone(error, stopped));
 }
 
 function resultOf({ phase, reason, message = '', exec = {} }: Ending): Omit<HookResult, 'name' | 'when'> {

@@ -105,4 +105,3 @@ export const writeFileResult = z.object({
 export type ReadFileAction = z.input<typeof readFileAction>;
 export type ReadFileResult = z.infer<typeof readFileResult>;
 export type WriteFileAction = z.infer<typeof writeFileAction>;
-export type WriteFileResult = z.infer<typeof writeFileResult>;

@@ -2,7 +2,9 @@ import { setImmediate } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import { callPriority, GuestAgent } from '../../../src/guest/guest-agent.ts';
 import type { Hypervisor } from '../../../src/guest/hypervisor.ts';
+import { NotConnectedError } from '../../../src/libvirt/errors.ts';
 import { guestPing } from '../../../src/qga/commands.ts';
+import { AgentError } from '../../../src/qga/errors.ts';
 
 const withdrawn = new Error('nobody waits for it any more');
 
@@ -77,4 +79,13 @@ it('does not send what nobody waits for when its turn comes', async () => {
   await first;
   await setImmediate();
   expect(calls).toHaveLength(1);
+});
+
+it('takes no guest for gone of which libvirt, being away itself, can say nothing', async () => {
+  const away = new NotConnectedError('no connection to libvirtd');
+  const hypervisor = { domain: async () => Promise.reject(away) } as unknown as Hypervisor;
+  const agent = new GuestAgent(hypervisor, 'uuid');
+  const notRunning = new AgentError('NotRunning', 'NotSent', true, 'domain is not running');
+
+  expect(await agent.isGone(notRunning, new AbortController().signal)).toBe(false);
 });
