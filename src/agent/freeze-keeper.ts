@@ -1,6 +1,7 @@
 import { FreezeGuard } from '../guest/freeze-guard.ts';
 import { foldHold, type Hold } from '../guest/freeze-hold.ts';
 import { FreezeHolder } from '../guest/freeze-holder.ts';
+import { FreezesUnderWay } from '../guest/freezes-under-way.ts';
 import type { Hypervisor } from '../guest/hypervisor.ts';
 import type { Journal, Sent } from '../guest/journal.ts';
 import type { Logger } from '../observability/log.ts';
@@ -32,10 +33,12 @@ export class FreezeKeeper {
   readonly #options: FreezeKeeperOptions;
   readonly #kept = new Map<string, FreezeHolder>();
   readonly #settling = new Map<string, Promise<unknown>>();
+  readonly #underWay: FreezesUnderWay;
   readonly #abandon = new AbortController();
 
   constructor(options: FreezeKeeperOptions) {
     this.#options = options;
+    this.#underWay = new FreezesUnderWay(options.clock);
     options.hypervisor.subscribe((event) => {
       if (event.type === 'connected' || event.type === 'disconnected') {
         for (const holder of this.#kept.values()) holder.onEvent(event);
@@ -102,6 +105,7 @@ export class FreezeKeeper {
       hold: first,
       freezeInMs,
       clock,
+      underWay: this.#underWay,
       save: (hold) => journal.record(uid, { state: 'sending', ...sent, note: hold }),
       onTrouble: (error, what) => logger.warn({ err: error, task: first.task }, what),
       abandoned: this.#abandon.signal,

@@ -4,6 +4,7 @@ import type { Clock } from '../seams/clock.ts';
 import type { FreezeGuard } from './freeze-guard.ts';
 import { foldHold, type Hold, type HoldEnding, type HoldNews } from './freeze-hold.ts';
 import { decideHold } from './freeze-step.ts';
+import type { FreezesUnderWay } from './freezes-under-way.ts';
 import { callPriority, type GuestAgent } from './guest-agent.ts';
 import { type HypervisorEvent, isOff, stoppedDetail } from './hypervisor.ts';
 
@@ -14,6 +15,8 @@ export interface FreezeHolderOptions {
   /** Milliseconds from now; default at once. */
   freezeInMs?: number | undefined;
   clock: Clock;
+  /** Those of the host. */
+  underWay: FreezesUnderWay;
   /** Resolves when the journal has it on the disk. */
   save(hold: Hold): Promise<void>;
   /** Something failed that is tried again, or that the hold goes on without. */
@@ -74,7 +77,7 @@ export class FreezeHolder {
     return this.#done;
   }
 
-  /** Calls the listener after each change, once it is on the disk. */
+  /** Calls the listener after each change, once it is on the disk and no freeze of the host's is put off by it. */
   onChange(listener: (hold: Hold) => void): void {
     this.#listeners.push(listener);
   }
@@ -159,17 +162,13 @@ export class FreezeHolder {
   }
 
   async #freeze(): Promise<void> {
-    const { agent, clock, abandoned } = this.#options;
+    const { agent, clock, underWay, abandoned } = this.#options;
     const { mountpoints, maxFrozenMs } = this.#hold;
     this.#hold = foldHold(this.#hold, { kind: 'sent', at: clock.now() });
     const timeoutSeconds = Math.min(longestFreezeSeconds, Math.ceil(maxFrozenMs / 1000));
+    const options = { mountpoints, timeoutSeconds, priority: callPriority.status, signal: abandoned };
     try {
-      const count = await agent.freeze({
-        mountpoints,
-        timeoutSeconds,
-        priority: callPriority.status,
-        signal: abandoned,
-      });
+      const count = await underWay.send(() => agent.freeze(options));
       this.#lookAt = clock.monotonic() + lookEveryMs;
       this.#tell({ kind: 'frozen', count, at: clock.now() });
     } catch (error) {
@@ -255,12 +254,13 @@ export class FreezeHolder {
   }
 
   async #save(hold: Hold): Promise<void> {
-    const { save, onTrouble } = this.#options;
+    const { save, underWay, onTrouble } = this.#options;
     try {
       await save(hold);
     } catch (error) {
       onTrouble(error, 'the journal could not be written: the hold goes on without');
     }
+    await underWay.calm();
     for (const listener of this.#listeners) listener(this.#hold);
   }
 

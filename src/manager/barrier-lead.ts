@@ -2,15 +2,17 @@ import type { GuestTask } from '../api/resources.ts';
 import type { Clock } from '../seams/clock.ts';
 import { longestLeadMs } from './freeze-task.ts';
 
+const share = 2;
 const shortestMs = 500;
 /** After a restart, without a measure. */
 const unmeasuredMs = 2000;
 
 /**
- * How far ahead a common instant is named: as long as the slowest guest took from the making of its task until it was
- * seen to be prepared, its hooks left out. That was a write, a watch and some calls of the guest, and as much lies between
- * the naming of an instant and a guest that is ready for it: its guard is armed for that very instant. Nothing is frozen
- * meanwhile, so that too long a time costs only time. The hosts' clocks are taken to agree with the manager's: NTP is
+ * How far ahead a common instant is named: twice as long as the slowest guest took from the making of its task until it
+ * was seen to be prepared, its hooks left out. That was a write, a watch and some calls of the guest, and as much lies
+ * between the naming of an instant and a guest that is ready for it: its guard is armed for that very instant, all guests'
+ * at once, which takes longer than one after the other as tasks are made. Nothing is frozen meanwhile, so that too long a
+ * time costs only time, while a guest that is late is frozen late. The hosts' clocks are taken to agree with the manager's: NTP is
  * assumed.
  */
 export class BarrierLead {
@@ -25,7 +27,7 @@ export class BarrierLead {
 
   get ms(): number {
     if (this.#slowestMs === undefined) return unmeasuredMs;
-    return Math.min(longestLeadMs, Math.max(shortestMs, this.#slowestMs));
+    return Math.min(longestLeadMs, Math.max(shortestMs, share * this.#slowestMs));
   }
 
   /** A task is about to be made. */

@@ -1,10 +1,11 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { afterAll, afterEach, expect, it } from 'vitest';
 import type { ActionRun } from '../../../src/agent/actions/action.ts';
 import { freezeAction } from '../../../src/agent/actions/freeze-action.ts';
-import { FreezeKeeper } from '../../../src/agent/freeze-keeper.ts';
+import { FreezeKeeper, type FreezeKeeperOptions } from '../../../src/agent/freeze-keeper.ts';
 import { GuestRegistry } from '../../../src/agent/guest-registry.ts';
 import type { TaskOutcome } from '../../../src/agent/task-decision.ts';
 import type { GuestTask } from '../../../src/api/resources.ts';
@@ -33,7 +34,7 @@ afterEach(async () => {
 });
 
 /** One life of the agent process: its journal and what it keeps. */
-async function live(freezer: SimulatedFreezer, state: string) {
+async function live(freezer: SimulatedFreezer, state: string, onChange: FreezeKeeperOptions['onChange'] = () => {}) {
   const journal = await Journal.open<TaskOutcome>(state);
   const registry = new GuestRegistry(freezer);
   const stop = new AbortController();
@@ -43,13 +44,14 @@ async function live(freezer: SimulatedFreezer, state: string) {
     hypervisor: freezer,
     clock,
     logger: recordingLogger().logger,
-    onChange: () => {},
+    onChange,
   });
   const running = keeper.run(stop.signal);
   let ended: Promise<void> | undefined;
   const life = {
     journal,
     keeper,
+    registry,
     guest: registry.get('uuid'),
     /** As SIGTERM. */
     async end() {
@@ -102,6 +104,31 @@ it('has the deadline on the disk before the freeze is sent', async () => {
   expect(worthOf(await holder.done).result).toMatchObject({ verdict: 'Consistent', endedBy: 'Release' });
   expect(onDisk).toHaveLength(1);
   expect(onDisk[0]).toContain(`"deadline":${planned.deadline}`);
+});
+
+it('tells nobody of a guest that is frozen while the answer of another is on its way: that would put it off', async () => {
+  const freezer = new SimulatedFreezer();
+  freezer.frozen = true;
+  const told: string[] = [];
+  const { keeper, registry, journal } = await live(freezer, folder(), (uuid, { stage }) => {
+    if (stage === 'held') told.push(`${uuid}, other answered: ${answered}`);
+  });
+  let answered = false;
+  Object.assign(freezer, {
+    async fsFreeze(uuid: string) {
+      if (uuid === 'slow') {
+        await until(() => noteOf(journal, 'quick')?.stage === 'held');
+        await setImmediate();
+        answered = true;
+      }
+      return 1;
+    },
+  });
+
+  for (const uuid of ['quick', 'slow']) keeper.begin(registry.get(uuid), uuid, hold());
+  await until(() => told.length === 2);
+
+  expect(told).toEqual(['quick, other answered: true', 'slow, other answered: true']);
 });
 
 it.each<[string, Partial<Hold>, string]>([
@@ -371,7 +398,7 @@ it('does not touch a guest that somebody else has frozen', async () => {
   expect(freezer.calls).not.toContain('thaw');
 });
 
-function noteOf(journal: Journal<TaskOutcome>): Hold | undefined {
-  const entry = journal.get('task');
+function noteOf(journal: Journal<TaskOutcome>, task = 'task'): Hold | undefined {
+  const entry = journal.get(task);
   return entry?.state === 'sending' ? (entry.note as Hold) : undefined;
 }
