@@ -11,7 +11,7 @@ import { diagnoseGuests } from './diagnose-guests.ts';
 import { diagnoseHosts } from './diagnose-hosts.ts';
 import { diagnoseRights } from './diagnose-rights.ts';
 import { type Finding, topics } from './finding.ts';
-import type { Observed } from './observed.ts';
+import { type Observed, valueOf } from './observed.ts';
 
 const allKinds = [guests, guestHosts, guestTasks, guestExecJobs, fsFreezeWindows, passwordRotations];
 
@@ -35,15 +35,23 @@ function diagnoseServer({ server, serverVersion }: Observed): Finding[] {
   return [{ topic, level: 'wrong', what: `${server}: ${serverVersion.refused}`, todo }];
 }
 
-function diagnoseKinds({ kinds }: Observed): Finding[] {
+const installKinds = 'install the CRDs of this version: kubectl apply --server-side -f crds/, or the Helm chart';
+
+function diagnoseKinds({ kinds, missingFields, version }: Observed): Finding[] {
   const topic = 'Kinds';
   if ('refused' in kinds) return [{ topic, level: 'wrong', what: kinds.refused }];
   const missing = allKinds.filter(({ plural }) => !kinds.value.includes(plural)).map(({ plural }) => plural);
-  if (missing.length === 0) return [{ topic, level: 'ok', what: 'qga.dev/v1alpha1 serves all kinds' }];
-  const what = `qga.dev/v1alpha1 does not serve ${missing.join(', ')}`;
-  return [
-    { topic, level: 'wrong', what, todo: 'install the CRDs: kubectl apply --server-side -f crds/, or the Helm chart' },
-  ];
+  if (missing.length > 0) {
+    const what = `qga.dev/v1alpha1 does not serve ${missing.join(', ')}`;
+    return [{ topic, level: 'wrong', what, todo: installKinds }];
+  }
+  const old = [...(valueOf(missingFields) ?? [])].filter(([, fields]) => fields.length > 0);
+  if (old.length === 0) return [{ topic, level: 'ok', what: 'qga.dev/v1alpha1 serves all kinds' }];
+  return old.map(([plural, fields]) => {
+    const some = `${fields.slice(0, 3).join(', ')}${fields.length > 3 ? ` and ${fields.length - 3} more` : ''}`;
+    const what = `${plural}: of what version ${version} has, the API server doesn't know ${some}: it drops that without a word`;
+    return { topic, level: 'wrong', what, todo: installKinds };
+  });
 }
 
 function diagnoseManager({ manager, operatorNamespace, now }: Observed): Finding[] {

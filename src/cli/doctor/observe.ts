@@ -5,6 +5,7 @@ import type { KubeObject, ObjectRef, Resource } from '../../kube/objects.ts';
 import { version } from '../../version.ts';
 import type { Session } from '../connect/session.ts';
 import { askedRights } from './diagnose-rights.ts';
+import { fieldsNotServed } from './missing-fields.ts';
 import { type Observed, type Right, type Seen, type SeenLease, valueOf } from './observed.ts';
 
 export interface WhatToObserve {
@@ -40,8 +41,9 @@ export async function observe(session: Session, { namespace, operatorNamespace }
     return gitVersion;
   });
   const where = { ...(namespace !== undefined && { namespace }), signal };
-  const [kinds, hosts, found, rights] = await Promise.all([
+  const [kinds, missing, hosts, found, rights] = await Promise.all([
     seen(() => servedKinds(session)),
+    seen(() => fieldsNotServed(cluster, signal)),
     seen(async () => (await cluster.list(guestHosts, { signal })).items),
     seen(async () => (await cluster.list(guests, where)).items),
     rightsOf(session, namespace),
@@ -55,6 +57,7 @@ export async function observe(session: Session, { namespace, operatorNamespace }
     server,
     serverVersion,
     kinds,
+    missingFields: missing,
     operatorNamespace: lead.namespace,
     manager: lead.manager,
     hosts,

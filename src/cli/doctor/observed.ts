@@ -27,6 +27,8 @@ export interface Observed {
   serverVersion: Seen<string>;
   /** The plurals that qga.dev/v1alpha1 serves; none where it is not served at all. */
   kinds: Seen<readonly string[]>;
+  /** By their plurals, the fields of this version that the API server doesn't know; those of kinds that it serves. */
+  missingFields: Seen<ReadonlyMap<string, readonly string[]>>;
   operatorNamespace: string;
   manager: Seen<SeenLease>;
   hosts: Seen<readonly GuestHost[]>;

@@ -3,6 +3,7 @@ import { apiVersion, type Guest, type GuestHost } from '../../../src/api/resourc
 import { diagnose } from '../../../src/cli/doctor/diagnose.ts';
 import { askedRights } from '../../../src/cli/doctor/diagnose-rights.ts';
 import type { Finding } from '../../../src/cli/doctor/finding.ts';
+import { missingFields } from '../../../src/cli/doctor/missing-fields.ts';
 import type { Observed, SeenLease } from '../../../src/cli/doctor/observed.ts';
 import { reportLines } from '../../../src/cli/doctor/report.ts';
 import { plain } from '../../../src/cli/print/paint.ts';
@@ -54,6 +55,7 @@ function observed(more: Partial<Observed> = {}): Observed {
     kinds: {
       value: ['guests', 'guesthosts', 'guesttasks', 'guestexecjobs', 'fsfreezewindows', 'passwordrotations'],
     },
+    missingFields: { value: new Map([['guests', []]]) },
     operatorNamespace: 'qga-system',
     manager: { value: beating },
     hosts: { value: [aHost()] },
@@ -83,6 +85,12 @@ describe('what is wrong, and what to do about it', () => {
       'missing kinds',
       { kinds: { value: ['guests'] } },
       'does not serve guesthosts',
+      'kubectl apply --server-side -f crds/',
+    ],
+    [
+      'kinds of an earlier version',
+      { missingFields: { value: new Map([['guesttasks', ['spec.freezeAt', 'status.a', 'status.b', 'status.c']]]) } },
+      "guesttasks: of what version 0.1.0 has, the API server doesn't know spec.freezeAt, status.a, status.b and 1 more",
       'kubectl apply --server-side -f crds/',
     ],
     ['no manager ever', { manager: { value: { lease: undefined, alive: false } } }, 'none has ever led', 'get pods'],
@@ -189,4 +197,25 @@ describe('rights', () => {
     expect(bad({ manager: refused, hosts: refused, hostLeases: new Map() }, 'wrong')).toEqual([]);
     expect(bad({ manager: refused, hosts: refused, hostLeases: new Map() }, 'note')).toHaveLength(2);
   });
+});
+
+it('misses what a schema has and the served one has not: in objects, lists and maps, the outermost of each', () => {
+  const text = { type: 'string' } as const;
+  const own = {
+    properties: {
+      spec: { properties: { old: text, brandNew: { properties: { within: text } } } },
+      list: { items: { properties: { old: text, added: text } } },
+      map: { additionalProperties: { properties: { added: text } } },
+    },
+  };
+  const served = {
+    properties: {
+      spec: { properties: { old: text } },
+      list: { items: { properties: { old: text } } },
+      map: { additionalProperties: { properties: {} } },
+    },
+  };
+
+  expect(missingFields(own, served)).toEqual(['spec.brandNew', 'list[].added', 'map.*.added']);
+  expect(missingFields(own, own)).toEqual([]);
 });
