@@ -29,7 +29,7 @@ export interface Holding {
 
 /** A window is let go with all of its guests. */
 export function windowHolding(session: LetGoSession, window: FsFreezeWindow, patience: AbortSignal): Holding {
-  const { cluster, clock, print, paint } = session;
+  const { cluster, print, paint } = session;
   const { metadata } = window;
   const name = `window ${metadata.name}`;
   // It is over though a host is silent.
@@ -37,7 +37,7 @@ export function windowHolding(session: LetGoSession, window: FsFreezeWindow, pat
   const { last, until } = seen(session, fsFreezeWindows, window, patience);
   return {
     name,
-    release: () => releaseWindow(cluster, metadata, clock, patience),
+    release: () => releaseWindow(cluster, metadata, session, patience),
     async ended() {
       const story = {
         window: await until(isThawed),
