@@ -57,6 +57,10 @@ export const windowLabel = `${group}/freeze-window`;
 export const verdictLabel = `${group}/verdict`;
 /** On an FsFreezeWindow: the instant of the schedule that it was made for. */
 export const scheduledAtAnnotation = `${group}/scheduled-at`;
+/** On an FsFreezeWindow: chosen by chance by who released it, who so knows its release again when the answer was lost. */
+export const releaseIdAnnotation = `${group}/release-id`;
+/** On a GuestTask that its owner released, and that nobody had released or deleted before. */
+export const releasedByOwnerAnnotation = `${group}/released-by-owner`;
 /** On an FsFreezeWindow while its guests may be frozen: it goes when they are thawed. */
 export const thawFinalizer = `${group}/thaw`;
 /** On a Secret: the PasswordRotation that writes it. */

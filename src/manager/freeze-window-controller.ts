@@ -108,7 +108,7 @@ export class FreezeWindowController {
     signal: AbortSignal,
   ): Promise<FsFreezeWindow> {
     const { freeze, create } = plan;
-    await Promise.all(plan.release.map((task) => tasks.change(task, { release: true }, signal)));
+    await Promise.all(plan.release.map((task) => tasks.letGo(task, signal)));
     if (freeze) await Promise.all(freeze.tasks.map((task) => tasks.change(task, { freezeAt: freeze.at }, signal)));
     await Promise.all(plan.giveUp.map((each) => tasks.giveUp(each, signal)));
     const held = create.length > 0 ? await this.#hold(window, signal) : window;

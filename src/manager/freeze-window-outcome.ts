@@ -1,8 +1,9 @@
 import type { FsFreezeWindow, GuestTask } from '../api/resources.ts';
 import type { FreezeGuestResult, WindowEnd } from '../api/schema/fs-freeze-window.ts';
 import { findCondition } from '../kube/conditions.ts';
+import { isLetGoByOthers } from './freeze-window-early-thaw.ts';
 import type { Member } from './freeze-window-members.ts';
-import type { SnapshotState } from './freeze-window-snapshots.ts';
+import { isGood, type SnapshotState } from './freeze-window-snapshots.ts';
 import { listed } from './listed.ts';
 import { describeTarget } from './target.ts';
 
@@ -163,7 +164,7 @@ function whyNotFrozen({ name, phase, reason = phase, message }: FreezeGuestResul
 }
 
 /** Once all were frozen, the end of one that nobody asked for. */
-function brokenAfter({ window, course, ending }: FailureInput): WindowFailure | undefined {
+function brokenAfter({ window, course, ending, snapshots }: FailureInput): WindowFailure | undefined {
   const known = course.members.filter(({ result }) => result.frozenAt !== undefined).length;
   const forgotten = (window.status?.frozen ?? 0) - known;
   if (forgotten > 0) {
@@ -172,9 +173,10 @@ function brokenAfter({ window, course, ending }: FailureInput): WindowFailure | 
   }
   for (const member of course.inside) {
     if (member.standing !== 'thawed') continue;
-    const { phase, endedBy } = member.result;
-    if (phase !== 'Succeeded') return whyThawedEarly(member);
-    if (ending === undefined && endedBy !== 'Deadline') return whyThawedEarly(member);
+    if (member.result.phase !== 'Succeeded') return whyThawedEarly(member);
+    // Who let it go once all snapshots were cut did no harm to them.
+    const isEnough = ending === 'Snapshots' && snapshots?.every(isGood);
+    if (!isEnough && isLetGoByOthers(member, ending)) return whyThawedEarly(member);
   }
   return undefined;
 }

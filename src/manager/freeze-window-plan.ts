@@ -13,8 +13,8 @@ import {
 import { finishOf, type WindowFinish } from './freeze-window-finish.ts';
 import { type MembersInput, membersOf } from './freeze-window-members.ts';
 import { type Course, courseOf, decidedFailure, failureOf, isGroup } from './freeze-window-outcome.ts';
-import { isGood, judgedSnapshots } from './freeze-window-snapshot-worth.ts';
-import { type SnapshotState, snapshotsOf } from './freeze-window-snapshots.ts';
+import { judgedSnapshots } from './freeze-window-snapshot-worth.ts';
+import { isGood, type SnapshotState, snapshotsOf } from './freeze-window-snapshots.ts';
 import { statusAfterEnd, windowStatus } from './freeze-window-status.ts';
 import { nextLook } from './instants.ts';
 import { fateOfTask, type GivenUp, givenUpAt, isTaken } from './task-fate.ts';
@@ -79,9 +79,8 @@ export function planFreezeWindow(observed: WindowObserved): WindowPlan {
   const intake = closed !== undefined ? 'closed' : late ? 'late' : 'open';
   const course = courseOf(window, membersOf({ ...observed, intake }));
 
-  const snapshots = observed.snapshots
-    ? judgedSnapshots(observed.snapshots, { window, inside: course.inside, now })
-    : status.volumeSnapshots;
+  const seen = observed.snapshots ?? status.volumeSnapshots;
+  const snapshots = seen && judgedSnapshots(seen, { window, inside: course.inside, now });
   const wanted = status.endedBy ?? asked ?? endOfItself(course, snapshots);
   const tooLateToFreeze = hasBarrier(window) && barrier === undefined && now >= startingDeadline + latestBarrierMs;
   const failure =

@@ -3,8 +3,7 @@ import type { FsFreezeWindowStatus } from '../api/schema/fs-freeze-window.ts';
 import type { Cluster } from '../kube/cluster.ts';
 import { ApiError, isAlreadyExists, isNotFound } from '../kube/errors.ts';
 import { type VolumeSnapshot, volumeSnapshots } from '../kube/volume-snapshots.ts';
-import { isGood } from './freeze-window-snapshot-worth.ts';
-import { type SnapshotState, snapshotState, snapshotsOf } from './freeze-window-snapshots.ts';
+import { isGood, type SnapshotState, snapshotState, snapshotsOf } from './freeze-window-snapshots.ts';
 
 /**
  * Takes one window's VolumeSnapshots and looks how they fare. There is no informer for them: not every cluster serves the

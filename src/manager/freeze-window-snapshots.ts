@@ -6,6 +6,11 @@ import { cut, labelValue } from './task-template.ts';
 /** How one of a window's VolumeSnapshots fares. */
 export type SnapshotState = SnapshotResult & { missing?: boolean };
 
+/** Cut while all guests were frozen. */
+export function isGood({ creationTime, error }: SnapshotResult): boolean {
+  return creationTime !== undefined && error === undefined;
+}
+
 /**
  * The VolumeSnapshots that a window takes. It labels them but doesn't own them: a backup must outlive the receipt that it
  * was taken by.

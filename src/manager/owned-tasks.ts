@@ -1,4 +1,4 @@
-import { type GuestTask, guestTasks } from '../api/resources.ts';
+import { type GuestTask, guestTasks, isOverPhase, releasedByOwnerAnnotation } from '../api/resources.ts';
 import type { Cluster } from '../kube/cluster.ts';
 import { setCondition } from '../kube/conditions.ts';
 import { ApiError, isAlreadyExists, isConflict, isNotFound } from '../kube/errors.ts';
@@ -88,6 +88,26 @@ export class OwnedTasks {
     this.#changed.set(metadata.name, { ...this.#changed.get(metadata.name), ...spec });
   }
 
+  /**
+   * Lets a task's guest go, and notes on the task that it was its owner who did: on the condition that nobody else had,
+   * by a release or a deletion that the cache may not show yet.
+   */
+  async letGo(task: GuestTask, signal: AbortSignal): Promise<void> {
+    const { cluster } = this.#options;
+    const { metadata } = task;
+    const annotations = { [releasedByOwnerAnnotation]: 'true' };
+    try {
+      for (let seen = task; !isLetGo(seen); seen = await cluster.get(guestTasks, metadata, { signal })) {
+        const { resourceVersion } = seen.metadata;
+        const patch = { metadata: { resourceVersion, annotations }, spec: { release: true } };
+        if (await unlessConflict(cluster.mergePatch(guestTasks, metadata, patch, { signal }))) break;
+      }
+    } catch (error) {
+      if (!isNotFound(error)) throw error;
+    }
+    this.#changed.set(metadata.name, { ...this.#changed.get(metadata.name), release: true });
+  }
+
   /** On behalf of an agent that is gone. Conditional on what was seen: one that is not gone after all wins. */
   async giveUp({ task, phase, reason, message }: GivenUp, signal: AbortSignal): Promise<void> {
     const { cluster, clock } = this.#options;
@@ -103,5 +123,20 @@ export class OwnedTasks {
     } catch (error) {
       if (!isConflict(error) && !isNotFound(error)) throw error;
     }
+  }
+}
+
+/** Whether its agent lets go of it already. */
+function isLetGo({ metadata, spec, status }: GuestTask): boolean {
+  return spec.release === true || metadata.deletionTimestamp !== undefined || isOverPhase(status?.phase);
+}
+
+/** Undefined where the object is not what it was when it was read. */
+async function unlessConflict<T>(patched: Promise<T>): Promise<T | undefined> {
+  try {
+    return await patched;
+  } catch (error) {
+    if (!isConflict(error)) throw error;
+    return undefined;
   }
 }

@@ -1,8 +1,9 @@
-import { fsFreezeWindows, guestTasks } from '../../api/resources.ts';
+import { fsFreezeWindows, guestTasks, releaseIdAnnotation } from '../../api/resources.ts';
 import type { Cluster } from '../../kube/cluster.ts';
 import { isConflict, isInvalid, isNotFound, isPassing } from '../../kube/errors.ts';
 import type { ObjectRef } from '../../kube/objects.ts';
 import type { Clock } from '../../seams/clock.ts';
+import type { Random } from '../../seams/random.ts';
 import { isEnding } from './outcome.ts';
 
 /** What came of a release. */
@@ -23,16 +24,22 @@ const retryMs = 500;
 export async function releaseWindow(
   cluster: Pick<Cluster, 'get' | 'mergePatch'>,
   ref: ObjectRef,
-  clock: Clock,
+  { clock, random }: { clock: Clock; random: Random },
   signal: AbortSignal,
 ): Promise<Release> {
+  const releaseId = random.uuid();
   for (;;) {
     try {
       const { metadata, spec, status } = await cluster.get(fsFreezeWindows, ref, { signal });
-      if (spec.release) return { state: 'tooLate', message: 'somebody else released it' };
+      if (spec.release) {
+        // The answer to an earlier try may have been lost.
+        const isOurs = metadata.annotations?.[releaseIdAnnotation] === releaseId;
+        return isOurs ? { state: 'released' } : { state: 'tooLate', message: 'somebody else released it' };
+      }
       if (isEnding({ status })) return { state: 'tooLate', message: `it has ended: ${status?.endedBy ?? 'Failure'}` };
       const { resourceVersion } = metadata;
-      const patch = { metadata: { resourceVersion }, spec: { release: true } };
+      const annotations = { [releaseIdAnnotation]: releaseId };
+      const patch = { metadata: { resourceVersion, annotations }, spec: { release: true } };
       await cluster.mergePatch(fsFreezeWindows, ref, patch, { signal });
       return { state: 'released' };
     } catch (error) {

@@ -141,12 +141,12 @@ async function orInterrupted<T>(promise: Promise<T>, signal: AbortSignal): Promi
 
 /** Releases the window, and waits for its last word as long as that can take. */
 async function letGo(
-  { cluster, clock, tell }: Session,
+  { cluster, clock, random, tell }: Session,
   { metadata }: FsFreezeWindow,
   { seconds }: FreezeRequest,
 ): Promise<{ last: FsFreezeWindow | undefined; release: Release }> {
   const patience = AbortSignal.timeout(seconds * 1000 + lastWordMs);
-  const release = await releaseWindow(cluster, metadata, clock, patience);
+  const release = await releaseWindow(cluster, metadata, { clock, random }, patience);
   if (release.state === 'gone') return { last: undefined, release };
   if (release.state === 'failed') {
     tell(`kubectl qga: the release failed: ${release.message}; the guests thaw by themselves after ${seconds}s`);

@@ -1,27 +1,13 @@
-import { type FsFreezeWindow, fsFreezeWindows, type GuestTask, guestTasks, isOverPhase } from '../../api/resources.ts';
-import { follow, untilHolds } from '../connect/follow.ts';
-import type { Session } from '../connect/session.ts';
 import { exitCodes } from '../exit-codes.ts';
-import { isOver, verdictLines } from '../freeze/outcome.ts';
-import { type Release, releaseTask, releaseWindow } from '../freeze/release.ts';
-import { runTask, type TaskSession } from '../tasks/run-task.ts';
+import { runTask } from '../tasks/run-task.ts';
+import { guestHolding, type LetGoSession, taskHolding, windowHolding } from './holding.ts';
 import type { ThawPlan } from './plan.ts';
 
 export interface LettingGo {
-  plan: Pick<ThawPlan, 'windows' | 'tasks' | 'strangers'>;
+  plan: Pick<ThawPlan, 'windows' | 'tasks' | 'owed' | 'strangers'>;
   /** Thaw those, too, that nothing of this cluster holds. */
   force: boolean;
   timeoutSeconds: number;
-}
-
-type LetGoSession = TaskSession & Pick<Session, 'paint' | 'print'>;
-
-/** What holds guests, and how it is let go and waited for. */
-interface Holding {
-  name: string;
-  release(): Promise<Release>;
-  /** Resolves when it holds nothing any more; says what came of it. */
-  ended(): Promise<void>;
 }
 
 /**
@@ -32,11 +18,14 @@ export async function letGo(session: LetGoSession, { plan, force, timeoutSeconds
   const { tell, signal } = session;
   const patience = AbortSignal.any([signal, AbortSignal.timeout(timeoutSeconds * 1000)]);
   const holdings = [
-    ...plan.windows.map((window) => asHolding(session, window, patience)),
-    ...plan.tasks.map((task) => taskAsHolding(session, task, patience)),
+    ...plan.windows.map((window) => windowHolding(session, window, patience)),
+    ...plan.tasks.map((task) => taskHolding(session, task, patience)),
+    ...plan.owed.map((guest) => guestHolding(session, guest, patience)),
   ];
   const codes = await Promise.all(
-    holdings.map(async ({ name, release, ended }) => {
+    holdings.map(async ({ name, release, ended, owing }) => {
+      const owed = owing();
+      if (owed !== undefined) tell(`${name}: ${owed}`);
       try {
         // All are sent before any is waited for, since each begins at once.
         const released = await release();
@@ -45,7 +34,8 @@ export async function letGo(session: LetGoSession, { plan, force, timeoutSeconds
         return exitCodes.ok;
       } catch (error) {
         signal.throwIfAborted();
-        tell(`${name}: ${patience.aborted ? 'not known to be thawed in time' : messageOf(error)}`);
+        const late = ['not known to be thawed in time', owing()].filter((each) => each !== undefined).join(': ');
+        tell(`${name}: ${patience.aborted ? late : messageOf(error)}`);
         return patience.aborted ? exitCodes.timedOut : exitCodes.failed;
       }
     }),
@@ -54,42 +44,6 @@ export async function letGo(session: LetGoSession, { plan, force, timeoutSeconds
     tell(`not everything is known to be thawed after ${timeoutSeconds} s: kubectl qga get, or look again`);
   }
   return worst([...codes, await strangersThawed(session, plan.strangers, force)]);
-}
-
-function asHolding(session: LetGoSession, window: FsFreezeWindow, patience: AbortSignal): Holding {
-  const { cluster, clock, print, paint } = session;
-  const { metadata } = window;
-  const name = `window ${metadata.name}`;
-  return {
-    name,
-    release: () => releaseWindow(cluster, metadata, clock, patience),
-    async ended() {
-      const last = await untilHolds(follow(cluster, fsFreezeWindows, metadata, clock, patience), isOver);
-      const story = {
-        window: last,
-        releasedByUs: true,
-        command: undefined,
-        hasCommand: false,
-        interruptedBy: undefined,
-      };
-      print(`${name}:`, ...verdictLines(story, paint));
-    },
-  };
-}
-
-function taskAsHolding(session: LetGoSession, task: GuestTask, patience: AbortSignal): Holding {
-  const { cluster, clock, print } = session;
-  const { metadata, spec } = task;
-  const name = `task ${metadata.name} of guest ${spec.guestName}`;
-  return {
-    name,
-    release: () => releaseTask(cluster, metadata, clock, patience),
-    async ended() {
-      const states = follow(cluster, guestTasks, metadata, clock, patience);
-      const over = await untilHolds(states, ({ status }) => isOverPhase(status?.phase));
-      print(`${name}: ${over?.status?.freeze?.verdict ?? over?.status?.phase ?? 'deleted'}`);
-    },
-  };
 }
 
 async function strangersThawed(

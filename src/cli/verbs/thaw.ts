@@ -35,15 +35,15 @@ export function thawCommand(): Command {
       'kubectl qga thaw -l app=web',
       'kubectl qga thaw web-1 --force   # frozen by virsh, and forgotten',
     ],
-    '0 nothing holds them any more; 1 something still does, or somebody else froze them; 124 not known in time; 125 one of them could not be let go',
+    '0 nothing holds them any more; 1 somebody else froze them; 124 not known in time, as where a host still owes the thaw; 125 one of them could not be let go',
   );
 }
 
 async function thaw(session: Session, name: string | undefined, options: ThawOptions): Promise<number> {
   const plan = await planned(session, name, options.selector);
-  const { windows, tasks, over, strangers } = plan;
+  const { windows, tasks, owed, over, strangers } = plan;
   for (const { metadata } of over) session.tell(`window ${metadata.name} is over already`);
-  if (windows.length + tasks.length + over.length + strangers.length === 0) {
+  if (windows.length + tasks.length + owed.length + over.length + strangers.length === 0) {
     session.tell('nothing of this cluster holds it: there is nothing to thaw');
   }
   return await letGo(session, { plan, force: options.force ?? false, timeoutSeconds: options.timeout });

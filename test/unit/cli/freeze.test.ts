@@ -8,6 +8,7 @@ import { plain } from '../../../src/cli/print/paint.ts';
 import { ApiError } from '../../../src/kube/errors.ts';
 import { after, aWindow } from '../manager/objects.ts';
 import { FakeClock } from '../support/fake-clock.ts';
+import { fixedRandom } from '../support/fixed-random.ts';
 import { MemoryCluster } from '../support/memory-cluster.ts';
 
 const good: FsFreezeWindowStatus = {
@@ -134,6 +135,8 @@ it('makes a window that the API takes', () => {
 describe('letting go', () => {
   const never = new AbortController().signal;
   const ref = { namespace: 'team-a', name: 'nightly' };
+  const seams = { clock: new FakeClock(), random: fixedRandom };
+  const ours = { 'qga.dev/release-id': fixedRandom.uuid() };
   function holding(window: FsFreezeWindow): MemoryCluster {
     const memory = new MemoryCluster();
     memory.objects.set('team-a/nightly', { ...window, metadata: { ...window.metadata, resourceVersion: '7' } });
@@ -145,8 +148,11 @@ describe('letting go', () => {
 
     const patch = vi.spyOn(memory, 'mergePatch');
 
-    expect(await releaseWindow(memory.cluster, ref, new FakeClock(), never)).toEqual({ state: 'released' });
-    expect(patch.mock.calls[0]?.[2]).toEqual({ metadata: { resourceVersion: '7' }, spec: { release: true } });
+    expect(await releaseWindow(memory.cluster, ref, seams, never)).toEqual({ state: 'released' });
+    expect(patch.mock.calls[0]?.[2]).toEqual({
+      metadata: { resourceVersion: '7', annotations: ours },
+      spec: { release: true },
+    });
   });
 
   it.each<[string, FsFreezeWindow]>([
@@ -155,7 +161,7 @@ describe('letting go', () => {
   ])('does not count as ours where %s', async (_, window) => {
     const { cluster } = holding(window);
 
-    expect(await releaseWindow(cluster, ref, new FakeClock(), never)).toMatchObject({ state: 'tooLate' });
+    expect(await releaseWindow(cluster, ref, seams, never)).toMatchObject({ state: 'tooLate' });
   });
 
   it('looks again where somebody changed the window meanwhile', async () => {
@@ -167,7 +173,43 @@ describe('letting go', () => {
       throw new ApiError(409, 'Conflict', 'changed');
     };
 
-    expect(await releaseWindow(memory.cluster, ref, new FakeClock(), never)).toMatchObject({ state: 'tooLate' });
+    expect(await releaseWindow(memory.cluster, ref, seams, never)).toMatchObject({ state: 'tooLate' });
+  });
+
+  it.each([
+    ['a connection that was cut', new ApiError(0, 'ConnectionLost', 'cut')],
+    ['a gateway that had no patience', new ApiError(504, 'Timeout', 'too long')],
+  ])('counts as ours though its answer was lost: %s', async (_, lost) => {
+    const memory = holding(aWindow({}, { phase: 'Frozen' }));
+    vi.spyOn(memory, 'mergePatch').mockImplementationOnce(async (_resource, _ref, patch) => {
+      const { metadata, spec } = patch as FsFreezeWindow;
+      const { annotations = {} } = metadata;
+      const status = { phase: 'Thawing', endedBy: 'Release' } as const;
+      memory.objects.set('team-a/nightly', aWindow(spec, status, { annotations }));
+      throw lost;
+    });
+    const clock = new FakeClock();
+
+    const release = releaseWindow(memory.cluster, ref, { ...seams, clock }, never);
+    await clock.advance(500);
+
+    expect(await release).toEqual({ state: 'released' });
+    expect(memory.objects.get('team-a/nightly')?.metadata.annotations).toEqual(ours);
+  });
+
+  it('does not count as ours where somebody else released them while its answer was lost', async () => {
+    const memory = holding(aWindow({}, { phase: 'Frozen' }));
+    vi.spyOn(memory, 'mergePatch').mockImplementationOnce(async () => {
+      const theirs = { annotations: { 'qga.dev/release-id': 'of somebody else' } };
+      memory.objects.set('team-a/nightly', aWindow({ release: true }, { phase: 'Frozen' }, theirs));
+      throw new ApiError(0, 'ConnectionLost', 'cut');
+    });
+    const clock = new FakeClock();
+
+    const release = releaseWindow(memory.cluster, ref, { ...seams, clock }, never);
+    await clock.advance(500);
+
+    expect(await release).toMatchObject({ state: 'tooLate' });
   });
 
   it('tries on while the API server is away', async () => {
@@ -178,7 +220,7 @@ describe('letting go', () => {
     };
     const clock = new FakeClock();
 
-    const release = releaseWindow(memory.cluster, ref, clock, never);
+    const release = releaseWindow(memory.cluster, ref, { ...seams, clock }, never);
     await clock.advance(500);
     await clock.advance(500);
 

@@ -7,6 +7,7 @@ import {
   type GuestExecJob,
   type GuestTask,
   type PasswordRotation,
+  releasedByOwnerAnnotation,
 } from '../../../src/api/resources.ts';
 import type { FreezeResult } from '../../../src/api/schema/freeze.ts';
 import { passwordRotationSpec } from '../../../src/api/schema/password-rotation.ts';
@@ -106,7 +107,7 @@ export function aWindow(
 
 type TaskStatus = NonNullable<GuestTask['status']>;
 
-/** The window's task for a guest, in a phase; its agent has taken it unless it is pending. */
+/** The window's task for a guest, in a phase; its agent has taken it unless it is pending, and its window released it. */
 export function aFreezeTask(
   window: FsFreezeWindow,
   guest: Guest,
@@ -116,12 +117,25 @@ export function aFreezeTask(
   const task = freezeTaskFor(window, guest, startingDeadlineOf(window));
   const claim = { node: 'hv1', instance: 'i', journal: 'j', time: timestamp(noon) };
   const taken = status.phase !== undefined && status.phase !== 'Pending';
+  const release = status.freeze?.endedBy === 'Release';
+  const annotations = release ? { [releasedByOwnerAnnotation]: 'true' } : undefined;
   return {
     ...task,
-    metadata: { ...task.metadata, uid: `uid-${task.metadata.name}`, resourceVersion: '1' },
-    spec: { ...task.spec, ...spec },
+    metadata: {
+      ...task.metadata,
+      uid: `uid-${task.metadata.name}`,
+      resourceVersion: '1',
+      ...(annotations && { annotations }),
+    },
+    spec: { ...task.spec, ...(release && { release }), ...spec },
     status: { ...(taken && { claim }), ...status },
   };
+}
+
+/** The same, released by somebody else. */
+export function byHand({ metadata, ...task }: GuestTask): GuestTask {
+  const { annotations: _, ...rest } = metadata;
+  return { ...task, metadata: rest };
 }
 
 /** Milliseconds after noon, as agents write instants. */

@@ -1,10 +1,11 @@
 import type { CallOptions, Cluster } from '../../../src/kube/cluster.ts';
 import { ApiError } from '../../../src/kube/errors.ts';
 import { type KubeObject, keyOf, type ObjectRef, type Resource } from '../../../src/kube/objects.ts';
+import { merged } from './merge-patch.ts';
 
 type Call = 'get' | 'create' | 'replace' | 'mergePatch';
 
-/** Single objects in memory, with versions, conflicts and failures at a test's command. Merges only one level deep. */
+/** Single objects in memory, with versions, conflicts and failures at a test's command. */
 export class MemoryCluster implements Pick<Cluster, Call> {
   readonly objects = new Map<string, KubeObject>();
   readonly calls: Call[] = [];
@@ -30,9 +31,7 @@ export class MemoryCluster implements Pick<Cluster, Call> {
 
   async replace<T extends KubeObject>(_: Resource<T>, object: T, options?: CallOptions): Promise<T> {
     await this.#begin('replace', options);
-    const { resourceVersion } = this.#existing(object.metadata).metadata;
-    if (resourceVersion !== object.metadata.resourceVersion)
-      throw new ApiError(409, 'Conflict', 'it has been modified');
+    this.#unchanged(object.metadata, object.metadata.resourceVersion);
     return this.#store(object);
   }
 
@@ -43,7 +42,10 @@ export class MemoryCluster implements Pick<Cluster, Call> {
     options?: CallOptions,
   ): Promise<T> {
     await this.#begin('mergePatch', options);
-    return this.#store({ ...(this.#existing(ref) as T), ...patch });
+    const existing = this.#existing(ref) as T;
+    const { metadata } = patch as Partial<KubeObject>;
+    if (metadata?.resourceVersion !== undefined) this.#unchanged(ref, metadata.resourceVersion);
+    return this.#store(merged(existing, patch) as T);
   }
 
   async #begin(call: Call, options: CallOptions | undefined): Promise<void> {
@@ -56,6 +58,11 @@ export class MemoryCluster implements Pick<Cluster, Call> {
     const object = this.objects.get(keyOf(ref));
     if (!object) throw new ApiError(404, 'NotFound', `${keyOf(ref)} not found`);
     return object;
+  }
+
+  #unchanged(ref: ObjectRef, resourceVersion: string | undefined): void {
+    if (this.#existing(ref).metadata.resourceVersion !== resourceVersion)
+      throw new ApiError(409, 'Conflict', 'it has been modified');
   }
 
   #store<T extends KubeObject>(object: T): T {

@@ -1,6 +1,18 @@
 import { describe, expect, it } from 'vitest';
 import type { GuestTask } from '../../../../src/api/resources.ts';
-import { aFreezeTask, after, aGuest, aWindow, held, lost, noon, prepared, preparing, thawed } from '../objects.ts';
+import {
+  aFreezeTask,
+  after,
+  aGuest,
+  aWindow,
+  byHand,
+  held,
+  lost,
+  noon,
+  prepared,
+  preparing,
+  thawed,
+} from '../objects.ts';
 import { a, b, condition, frozenStatus, names, plan, startingDeadline } from './observed.ts';
 
 describe('a group that is frozen', () => {
@@ -103,6 +115,74 @@ describe('a group that is frozen', () => {
 
     expect(ended).toMatchObject({ phase: 'Failed', reason: 'DeadlineExceeded' });
     expect(ended?.message).toContain('the release came too late: a was thawed');
+  });
+
+  describe('of which somebody let one guest go while no manager was there', () => {
+    const asked = { ...frozen, spec: { ...frozen.spec, release: true } };
+    const early = byHand(aFreezeTask(window, a, thawed(1000, 10_000)));
+    const now = noon + 25_000;
+
+    it('has failed though its release is seen at the same look, and names the guest', () => {
+      const first = plan({ window: asked, tasks: [early, tasks[1] as GuestTask], now });
+      const last = plan({
+        window: { ...asked, status: first.status },
+        tasks: [early, aFreezeTask(window, b, thawed(1012, 25_100))],
+        now: now + 200,
+      });
+
+      expect(names(first.release)).toEqual(['b']);
+      expect(first.status).toMatchObject({ endedBy: 'Release', failureReason: 'ThawedTooEarly' });
+      expect(last.ended).toMatchObject({ phase: 'Failed', reason: 'ThawedTooEarly' });
+      expect(last.ended?.message).toContain('guest a was let go before the others (Release)');
+    });
+
+    it('has failed though that comes into the cache only after the release was seen', () => {
+      const first = plan({ window: asked, tasks, now });
+      const { ended } = plan({
+        window: { ...asked, status: first.status },
+        tasks: [early, aFreezeTask(window, b, thawed(1012, 25_100))],
+        now: now + 200,
+      });
+
+      expect(ended).toMatchObject({ phase: 'Failed', reason: 'ThawedTooEarly' });
+    });
+
+    it('has failed by the deletion of a task, too, and though nobody released it until its deadline', () => {
+      const deleted = aFreezeTask(window, a, thawed(1000, 10_000, 'Deletion'));
+      const atDeadline = aFreezeTask(window, b, thawed(1012, 31_012, 'Deadline'));
+
+      expect(plan({ window: asked, tasks: [deleted, tasks[1] as GuestTask], now }).status.failureReason).toBe(
+        'ThawedTooEarly',
+      );
+      expect(plan({ window: frozen, tasks: [early, atDeadline], now: noon + 40_000 }).ended).toMatchObject({
+        phase: 'Failed',
+        reason: 'ThawedTooEarly',
+      });
+      expect(plan({ window: asked, tasks: [early, atDeadline], now: noon + 40_000 }).ended).toMatchObject({
+        phase: 'Failed',
+        reason: 'ThawedTooEarly',
+      });
+    });
+
+    it('has not failed where the cluster deleted the tasks with the window', () => {
+      const deleted = { ...frozen, metadata: { ...frozen.metadata, deletionTimestamp: after(20_000) } };
+      const over = [a, b].map((guest) => aFreezeTask(window, guest, thawed(1012, 20_100, 'Deletion')));
+
+      expect(plan({ window: deleted, tasks: over, now }).ended).toMatchObject({ phase: 'Completed' });
+    });
+  });
+
+  it('completes though the manager died once it had let go, before it could say so', () => {
+    const asked = { ...frozen, spec: { ...frozen.spec, release: true } };
+    const over = [aFreezeTask(window, a, thawed(1000, 5212)), aFreezeTask(window, b, thawed(1012, 5220))];
+
+    expect(plan({ window: asked, tasks: over, now: noon + 40_000 }).ended).toMatchObject({ phase: 'Completed' });
+  });
+
+  it('completes where all were held until their deadline, and nobody was there to see it', () => {
+    const over = [a, b].map((guest) => aFreezeTask(window, guest, thawed(1012, 31_012, 'Deadline')));
+
+    expect(plan({ window: frozen, tasks: over, now: noon + 90_000 }).ended).toMatchObject({ phase: 'Completed' });
   });
 
   it('is let go as a whole when one guest is thawed by somebody else, which is named', () => {

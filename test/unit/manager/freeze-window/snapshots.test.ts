@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { isGood } from '../../../../src/manager/freeze-window-snapshot-worth.ts';
+import { isGood } from '../../../../src/manager/freeze-window-snapshots.ts';
 import { timestamp } from '../../../../src/seams/clock.ts';
-import { aFreezeTask, after, aWindow, held, lost, noon, thawed } from '../objects.ts';
+import { aFreezeTask, after, aWindow, byHand, held, lost, noon, thawed } from '../objects.ts';
 import { a, b, condition, frozenStatus, names, plan } from './observed.ts';
 
 describe('volume snapshots', () => {
@@ -91,6 +91,33 @@ describe('volume snapshots', () => {
     const later = plan({ window: { ...frozen, status }, tasks: over, snapshots });
 
     expect(later.status.volumeSnapshots?.map(isGood)).toEqual([true, false]);
+  });
+
+  it('are no longer good when it turns out that somebody had let a guest go before they were cut', () => {
+    const second = { creationTime: timestamp(noon + 11_000) };
+    const first = plan({
+      window: frozen,
+      tasks,
+      snapshots: [state('nightly-disk-a', cut), state('b', second)],
+      now: noon + 11_500,
+    });
+    const over = [byHand(aFreezeTask(window, a, thawed(1000, 10_000))), aFreezeTask(window, b, thawed(1000, 11_600))];
+
+    const { ended, status } = plan({ window: { ...frozen, status: first.status }, tasks: over, now: noon + 12_000 });
+
+    expect(first.status.endedBy).toBe('Snapshots');
+    expect(ended).toMatchObject({ phase: 'Failed', reason: 'ThawedTooEarly' });
+    expect(status.volumeSnapshots?.map(isGood)).toEqual([true, false]);
+  });
+
+  it('complete the window though somebody let a guest go once all were cut, and no manager was there', () => {
+    const over = [byHand(aFreezeTask(window, a, thawed(1000, 10_000))), aFreezeTask(window, b, held())];
+    const snapshots = [state('nightly-disk-a', cut), state('b', cut)];
+
+    const { status } = plan({ window: frozen, tasks: over, snapshots, now: noon + 25_000 });
+
+    expect(status).toMatchObject({ phase: 'Thawing', endedBy: 'Snapshots' });
+    expect(status.failureReason).toBeUndefined();
   });
 
   it('fail the window before anything is frozen in a cluster that knows none', () => {
