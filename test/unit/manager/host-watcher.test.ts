@@ -61,7 +61,14 @@ beforeEach(() => {
     clock,
   });
   const reconcile = (key: string, signal: AbortSignal) => watcher.reconcile(key, signal);
-  controller = new Controller({ name: 'guesthost', concurrency: 2, reconcile, clock, logger: silentLogger });
+  controller = new Controller({
+    name: 'guesthost',
+    concurrency: 2,
+    keys: () => [],
+    reconcile,
+    clock,
+    logger: silentLogger,
+  });
   running = controller.run(stop.signal);
 });
 
