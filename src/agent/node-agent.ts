@@ -200,16 +200,23 @@ export function createNodeAgent(options: NodeAgentOptions): NodeAgent {
     }),
   });
 
-  const taskController = loops.controller('guesttask', 32, async (key) => {
+  // Domains without a Guest are found by `domains`, whose only key is the node.
+  const everyGuest = {
+    keys: () => guests.cache.list().flatMap(({ metadata }) => metadata.labels?.[domainUuidLabel] ?? []),
+  };
+  const theNode = { keys: () => [node] };
+  const taskController = loops.controller('guesttask', 32, tasks.cache, async (key) => {
     const task = tasks.cache.get(key);
     return task ? await executor.reconcile(task) : {};
   });
-  const guestController = loops.controller('guest', 8, (uuid, until) => inventory.reconcile(uuid, until));
+  const guestController = loops.controller('guest', 8, everyGuest, (uuid, until) => inventory.reconcile(uuid, until));
   // Guests are slow: so many that the hung ones among them leave room for the others; the lanes bound them.
-  const factsController = loops.controller('guestfacts', 64, (uuid, until) => factsReader.reconcile(uuid, until));
-  const channelController = loops.controller('channel', 4, (uuid) => doctor.reconcile(uuid));
-  const hostController = loops.controller('guesthost', 1, (_, until) => reporter.reconcile(until));
-  const domainsController = loops.controller('domains', 1, async (_, until) => {
+  const factsController = loops.controller('guestfacts', 64, everyGuest, (uuid, until) =>
+    factsReader.reconcile(uuid, until),
+  );
+  const channelController = loops.controller('channel', 4, everyGuest, (uuid) => doctor.reconcile(uuid));
+  const hostController = loops.controller('guesthost', 1, theNode, (_, until) => reporter.reconcile(until));
+  const domainsController = loops.controller('domains', 1, theNode, async (_, until) => {
     if (!hypervisor.info()) return {};
     await doctor.finishAll();
     await inventory.lookAtAll(guests.cache.list(), until);

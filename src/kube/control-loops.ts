@@ -46,11 +46,18 @@ export class ControlLoops {
     return informer;
   }
 
-  controller(name: string, concurrency: number, reconcile: ControllerOptions['reconcile']): Controller {
+  /** `source`: what there is to look at when it begins, mostly a cache. */
+  controller(
+    name: string,
+    concurrency: number,
+    source: { keys: ControllerOptions['keys'] },
+    reconcile: ControllerOptions['reconcile'],
+  ): Controller {
     const { clock, logger, reports: { reconciled } = {} } = this.#options;
     const controller = new Controller({
       name,
       concurrency,
+      keys: () => source.keys(),
       reconcile,
       clock,
       logger,

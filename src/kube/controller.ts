@@ -11,6 +11,11 @@ export interface ControllerOptions {
   /** Names the controller in logs and metrics. */
   name: string;
   /**
+   * Every key there is. All are looked at when the controller begins, and so nothing is kept for it before: one that
+   * stands by, for weeks perhaps, collects no keys of objects that are gone.
+   */
+  keys: () => Iterable<string>;
+  /**
    * Looks at what is and does what is next. It is told which object, never what happened to it, and must bear being
    * called too often. Rejecting means: again, after a growing wait.
    */
@@ -30,6 +35,7 @@ const longestRetryMs = 60_000;
 export class Controller {
   readonly #options: ControllerOptions;
   readonly #queue: WorkQueue;
+  #begun = false;
 
   constructor(options: ControllerOptions) {
     this.#options = options;
@@ -44,19 +50,23 @@ export class Controller {
     return this.#queue.length;
   }
 
+  /** Asks for a look at an object; of no use before the controller runs, which begins with a look at all. */
   enqueue(key: string): void {
-    this.#queue.add(key);
+    if (this.#begun) this.#queue.add(key);
   }
 
   enqueueAfter(key: string, ms: number): void {
-    this.#queue.addAfter(key, ms);
+    if (this.#begun) this.#queue.addAfter(key, ms);
   }
 
-  /** Works until the signal aborts, then lets what is under way come to its end. */
+  /** Looks at all there is, then at what changes, until the signal aborts; lets what is under way come to its end. */
   async run(signal: AbortSignal): Promise<void> {
     const close = () => this.#queue.close();
     if (signal.aborted) close();
     signal.addEventListener('abort', close, { once: true });
+    // In one go: what changes after this is told, what changed before is seen.
+    this.#begun = true;
+    for (const key of this.#options.keys()) this.#queue.add(key);
     await Promise.all(Array.from({ length: this.#options.concurrency }, () => this.#work(signal)));
   }
 

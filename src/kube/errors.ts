@@ -1,17 +1,19 @@
 /** Kubernetes' metav1.Status, as far as it is used. */
 export interface Status {
+  kind?: string;
   reason?: string;
   message?: string;
   details?: { retryAfterSeconds?: number };
 }
 
-/** What happened to a request that failed without an answer of the server. */
-export type TransportReason = 'Unreachable' | 'Timeout' | 'ConnectionLost' | 'MalformedEvent';
+/** What happened to a request that failed without an answer of the server, or with one that can't be understood. */
+export type TransportReason = 'Unreachable' | 'Timeout' | 'ConnectionLost' | 'MalformedEvent' | 'MalformedAnswer';
 
 /**
  * A request to the API server that failed. Match on `code` and `reason`, never on the message.
  *
- * `reason` is Kubernetes' StatusReason, or a TransportReason with code 0.
+ * `reason` is Kubernetes' StatusReason, or a TransportReason with code 0, or `HTTP404` and the like where the answer was no
+ * Status: that is no word of the API server's about an object, it may be a proxy's whose backend is away.
  */
 export class ApiError extends Error {
   override readonly name = 'ApiError';
@@ -50,21 +52,36 @@ const reasonOfCode: Record<number, string> = {
 
 /** The error behind an HTTP answer; `body` is a Status where the API server itself wrote it. */
 export function apiErrorOf(code: number, body: string, retryAfter?: string): ApiError {
-  let status: Status | null = null;
-  try {
-    status = JSON.parse(body) as Status | null;
-  } catch {
-    // A proxy's page, or nothing: the code says enough.
-  }
-  return errorOfStatus(code, status ?? {}, retryAfter);
+  const status = statusOf(body);
+  if (status) return errorOfStatus(code, status, retryAfter);
+  const message = `the answer was ${code} without a Status: is that the API server, or a proxy before it?`;
+  return new ApiError(code, withoutStatus(code), message, Number(retryAfter) || undefined);
 }
+
+function statusOf(body: string): Status | undefined {
+  try {
+    const status = JSON.parse(body) as Status | null;
+    return status?.kind === 'Status' ? status : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+const withoutStatus = (code: number) => `HTTP${code}`;
 
 /** The error that a Status reports, be it an answer or an event of a watch. */
 export function errorOfStatus(code: number, status: Status, retryAfter?: string): ApiError {
-  const reason = status.reason || reasonOfCode[code] || `HTTP${code}`;
+  const reason = status.reason || reasonOfCode[code] || 'Unknown';
   const seconds = status.details?.retryAfterSeconds ?? (retryAfter ? Number(retryAfter) : undefined);
   return new ApiError(code, reason, status.message || `the API server answered ${code}`, seconds || undefined);
 }
+
+/** Codes that say something of an object, or of what is wanted of it, where they are the API server's. */
+const verdicts = new Set([400, 404, 409, 410, 422]);
+
+/** An answer that would be the API server's word if a Status had come with it: so it may be anybody's. */
+export const isUnexplained = (error: unknown): boolean =>
+  error instanceof ApiError && verdicts.has(error.code) && error.reason === withoutStatus(error.code);
 
 function hasReason(error: unknown, ...reasons: string[]): boolean {
   return error instanceof ApiError && reasons.includes(error.reason);
@@ -83,12 +100,12 @@ export const isInvalid = (error: unknown): boolean => hasReason(error, 'Invalid'
 export function isRefusedAsIs(error: unknown): 'size' | 'shape' | undefined {
   if (!(error instanceof ApiError)) return undefined;
   if (error.code === 413 || (error.code === 500 && /too large|larger than max/.test(error.message))) return 'size';
-  return error.code === 400 || error.code === 422 ? 'shape' : undefined;
+  return (error.code === 400 || error.code === 422) && !isUnexplained(error) ? 'shape' : undefined;
 }
 /** A resourceVersion or continue token is too old: list anew. */
 export const isExpired = (error: unknown): boolean => hasReason(error, 'Expired', 'Gone');
-/** Whether the same may go well later: the server was away, or asked for patience. */
+/** Whether the same may go well later: the server was away, or asked for patience, or somebody else answered for it. */
 export const isPassing = (error: unknown): boolean =>
-  error instanceof ApiError && (error.code === 0 || error.code === 429 || error.code >= 500);
+  error instanceof ApiError && (error.code === 0 || error.code === 429 || error.code >= 500 || isUnexplained(error));
 /** A watch said something that is no event: what it meant to say, only a list can tell. */
 export const isMalformed = (error: unknown): boolean => hasReason(error, 'MalformedEvent');

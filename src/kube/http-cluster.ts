@@ -10,9 +10,10 @@ import type {
   WatchEvent,
   WatchOptions,
 } from './cluster.ts';
+import { servedPlurals } from './discovery.ts';
 import type { Endpoint } from './endpoint.ts';
-import { ApiError, apiErrorOf, isExpired } from './errors.ts';
-import type { KubeObject, ObjectRef, Resource } from './objects.ts';
+import { ApiError, apiErrorOf, isExpired, isUnexplained } from './errors.ts';
+import type { GroupVersion, KubeObject, ObjectRef, Resource } from './objects.ts';
 import { query, resourcePath, selectors } from './resource-path.ts';
 import { parseWatch } from './watch-stream.ts';
 import { within } from './within.ts';
@@ -28,6 +29,8 @@ export interface HttpClusterOptions {
 interface Request {
   method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   path: string;
+  /** What the path is of, if it is of a kind. */
+  resource?: GroupVersion & { plural: string };
   body?: object | undefined;
   contentType?: string;
   signal?: AbortSignal | undefined;
@@ -77,7 +80,7 @@ export class HttpCluster implements Cluster {
   }
 
   async get<T extends KubeObject>(resource: Resource<T>, ref: ObjectRef, options: CallOptions = {}): Promise<T> {
-    return await this.#call<T>({ method: 'GET', path: resourcePath(resource, ref), ...options });
+    return await this.#call<T>({ method: 'GET', path: resourcePath(resource, ref), resource, ...options });
   }
 
   async list<T extends KubeObject>(resource: Resource<T>, options: ListOptions = {}): Promise<ObjectList<T>> {
@@ -106,7 +109,7 @@ export class HttpCluster implements Cluster {
     let resourceVersion = '';
     do {
       const path = resourcePath(resource, { namespace }) + query({ ...selectors(options), limit, continue: next });
-      const page = await this.#call<Page>({ method: 'GET', path, signal });
+      const page = await this.#call<Page>({ method: 'GET', path, resource, signal });
       // Items of a list come without the kind that a single object has.
       for (const item of page.items) items.push(trimmed({ ...item, apiVersion, kind }));
       next = page.metadata.continue || undefined;
@@ -141,18 +144,18 @@ export class HttpCluster implements Cluster {
 
   async create<T extends KubeObject>(resource: Resource<T>, object: T, options: CallOptions = {}): Promise<T> {
     const path = resourcePath(resource, { namespace: object.metadata.namespace });
-    return await this.#call<T>({ method: 'POST', path, body: object, ...options });
+    return await this.#call<T>({ method: 'POST', path, resource, body: object, ...options });
   }
 
   async replace<T extends KubeObject>(resource: Resource<T>, object: T, options: CallOptions = {}): Promise<T> {
     const path = resourcePath(resource, object.metadata);
-    return await this.#call<T>({ method: 'PUT', path, body: object, ...options });
+    return await this.#call<T>({ method: 'PUT', path, resource, body: object, ...options });
   }
 
   async replaceStatus<T extends KubeObject>(resource: Resource<T>, object: T, options: CallOptions = {}): Promise<T> {
     const { namespace, name } = object.metadata;
     const path = resourcePath(resource, { namespace, name, subresource: 'status' });
-    return await this.#call<T>({ method: 'PUT', path, body: object, ...options });
+    return await this.#call<T>({ method: 'PUT', path, resource, body: object, ...options });
   }
 
   async mergePatch<T extends KubeObject>(
@@ -165,6 +168,7 @@ export class HttpCluster implements Cluster {
     return await this.#call<T>({
       method: 'PATCH',
       path,
+      resource,
       body: patch,
       contentType: 'application/merge-patch+json',
       ...options,
@@ -177,22 +181,33 @@ export class HttpCluster implements Cluster {
     { uid, resourceVersion, propagationPolicy = 'Background', signal }: DeleteOptions = {},
   ): Promise<void> {
     const body = { propagationPolicy, preconditions: { uid, resourceVersion } };
-    await this.#call({ method: 'DELETE', path: resourcePath(resource, { namespace, name }), body, signal });
+    const path = resourcePath(resource, { namespace, name });
+    await this.#call({ method: 'DELETE', path, resource, body, signal });
   }
 
   async #call<R>(request: Request): Promise<R> {
-    const { signal, method, path } = request;
+    const { signal, method, path, resource } = request;
     const late = () => new ApiError(0, 'Timeout', `${method} ${path} took over ${this.#timeoutMs} ms`);
     try {
       return await within(systemClock, this.#timeoutMs, late, signal, async (bounded) => {
         const response = await this.#send({ ...request, signal: bounded }, this.#calls);
-        if (response.statusCode >= 300) throw await errorOf(response);
+        if (response.statusCode >= 300) throw await this.#explained(await errorOf(response), resource, bounded);
         return trimmed((await response.body.json()) as R & Partial<KubeObject>);
       });
     } catch (error) {
       signal?.throwIfAborted();
       throw transportError(error, `${method} ${path}`);
     }
+  }
+
+  /** Of a kind that it doesn't serve the API server says no more than any proxy: what it does serve tells. */
+  async #explained(refusal: ApiError, resource: Request['resource'], signal: AbortSignal): Promise<ApiError> {
+    if (!resource || refusal.code !== 404 || !isUnexplained(refusal)) return refusal;
+    const { plural, group, version: ofGroup } = resource;
+    const served = await servedPlurals((path) => this.read(path, { signal }), resource).catch(() => undefined);
+    signal.throwIfAborted();
+    if (!served || served.includes(plural)) return refusal;
+    return new ApiError(404, 'NotFound', `the API server serves no ${plural} of ${group}/${ofGroup}`);
   }
 
   async #send(request: Request, dispatcher: Agent): Promise<Dispatcher.ResponseData> {

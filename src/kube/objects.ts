@@ -29,10 +29,14 @@ export interface KubeObject {
   metadata: ObjectMeta;
 }
 
-/** Where a kind is served. `T` is what its objects look like; it exists for the compiler only. */
-export interface Resource<T extends KubeObject> {
+export interface GroupVersion {
+  /** Empty for the core kinds. */
   group: string;
   version: string;
+}
+
+/** Where a kind is served. `T` is what its objects look like; it exists for the compiler only. */
+export interface Resource<T extends KubeObject> extends GroupVersion {
   kind: string;
   plural: string;
   namespaced: boolean;

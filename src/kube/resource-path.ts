@@ -1,15 +1,19 @@
 import type { ListOptions } from './cluster.ts';
-import type { KubeObject, ObjectRef, Resource } from './objects.ts';
+import type { GroupVersion, KubeObject, ObjectRef, Resource } from './objects.ts';
 
 /** The path of a resource, of one of its objects, or of an object's subresource. */
 export function resourcePath<T extends KubeObject>(
   resource: Resource<T>,
   { namespace, name, subresource }: Partial<ObjectRef> & { subresource?: string | undefined } = {},
 ): string {
-  const { group, version, plural, namespaced } = resource;
-  const root = group === '' ? `/api/${version}` : `/apis/${group}/${version}`;
+  const { plural, namespaced } = resource;
   const scope = namespaced && namespace ? `/namespaces/${namespace}` : '';
-  return `${root}${scope}/${plural}${name ? `/${name}` : ''}${subresource ? `/${subresource}` : ''}`;
+  return `${versionPath(resource)}${scope}/${plural}${name ? `/${name}` : ''}${subresource ? `/${subresource}` : ''}`;
+}
+
+/** The path of a group's version, of which the API server tells what kinds it has. */
+export function versionPath({ group, version }: GroupVersion): string {
+  return group === '' ? `/api/${version}` : `/apis/${group}/${version}`;
 }
 
 /** A query string, `?` included, of what is set. */

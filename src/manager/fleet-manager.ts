@@ -1,4 +1,4 @@
-import { guestExecJobs, hostLabel } from '../api/resources.ts';
+import { type GuestTask, guestExecJobs, hostLabel } from '../api/resources.ts';
 import type { Cluster } from '../kube/cluster.ts';
 import { ControlLoops, type LoopReports } from '../kube/control-loops.ts';
 import { EventRecorder } from '../kube/event-recorder.ts';
@@ -75,10 +75,16 @@ export function createFleetManager(options: FleetManagerOptions): FleetManager {
   const rotations = followPasswordRotations(loops, fleet, { cluster, events, clock, random, onAttemptEnded });
 
   const binder = new TaskBinder({ cluster, inputs, fleet });
-  const bindController = loops.controller('taskbinder', 4, (key, until) => binder.reconcile(key, until));
+  const unready = (task: GuestTask) =>
+    isUnready(task, fleet.guests.cache.get(`${task.metadata.namespace}/${task.spec.guestName}`));
+  const bindController = loops.controller(
+    'taskbinder',
+    4,
+    { keys: () => fleet.tasks.cache.list().filter(unready).map(keyOf) },
+    (key, until) => binder.reconcile(key, until),
+  );
   fleet.tasks.onChange((key, _before, after) => {
-    const guest = after && fleet.guests.cache.get(`${after.metadata.namespace}/${after.spec.guestName}`);
-    if (after && isUnready(after, guest)) bindController.enqueue(key);
+    if (after && unready(after)) bindController.enqueue(key);
   });
   fleet.guests.onChange((key) => {
     for (const task of fleet.unreadyTasksFor(key)) bindController.enqueue(keyOf(task));
@@ -91,7 +97,9 @@ export function createFleetManager(options: FleetManagerOptions): FleetManager {
     guestsOn: fleet.guestsOn,
     clock,
   });
-  const hostController = loops.controller('guesthost', 2, (key, until) => watcher.reconcile(key, until));
+  const hostController = loops.controller('guesthost', 2, fleet.hosts.cache, (key, until) =>
+    watcher.reconcile(key, until),
+  );
   fleet.hosts.onChange((node) => hostController.enqueue(node));
   fleet.hostLeases.onChange((_, before, after) => {
     const node = (after ?? before)?.metadata.labels?.[hostLabel];

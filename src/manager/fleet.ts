@@ -60,6 +60,7 @@ export function createFleet(loops: ControlLoops, clock: Clock) {
         hosts.cache.list().map(({ metadata, status }) => [metadata.name, isTrue(status?.conditions, 'Ready') ? 1 : 0]),
       ),
     hostExists: (node: string): boolean => hostRoll.exists(node),
+    nextHostGoneMs: (): number | undefined => hostRoll.nextGoneMs(),
   };
 }
 

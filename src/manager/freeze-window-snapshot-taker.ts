@@ -1,7 +1,7 @@
 import { type FsFreezeWindow, ownerUidLabel, verdictLabel } from '../api/resources.ts';
 import type { FsFreezeWindowStatus } from '../api/schema/fs-freeze-window.ts';
 import type { Cluster } from '../kube/cluster.ts';
-import { ApiError, isAlreadyExists, isNotFound } from '../kube/errors.ts';
+import { ApiError, isAlreadyExists, isNotFound, isPassing } from '../kube/errors.ts';
 import { type VolumeSnapshot, volumeSnapshots } from '../kube/volume-snapshots.ts';
 import { isGood, type SnapshotState, snapshotState, snapshotsOf } from './freeze-window-snapshots.ts';
 
@@ -88,5 +88,5 @@ export class SnapshotTaker {
 
 /** The API server said no, and would again. */
 function isRefusal(error: unknown): error is ApiError {
-  return error instanceof ApiError && error.code >= 400 && error.code < 500 && error.code !== 409 && error.code !== 429;
+  return error instanceof ApiError && error.code >= 400 && error.code < 500 && error.code !== 409 && !isPassing(error);
 }

@@ -3,7 +3,7 @@ import type { ObjectKey } from '../kube/objects.ts';
 import type { Clock } from '../seams/clock.ts';
 
 /** A GuestHost that was deleted while its agent lives is back long before. */
-export const hostGoneAfterMs = 60_000;
+const hostGoneAfterMs = 60_000;
 
 /**
  * Which hosts there are. Deleting a GuestHost is how a person says that a host won't come back; one that is missing for
@@ -28,5 +28,12 @@ export class HostRoll {
     const since = this.#missingSince.get(node) ?? now;
     this.#missingSince.set(node, since);
     return now - since < hostGoneAfterMs;
+  }
+
+  /** In how many milliseconds the next of those that are missing counts as gone; undefined where none will. */
+  nextGoneMs(): number | undefined {
+    const now = this.#clock.monotonic();
+    const left = [...this.#missingSince.values()].map((since) => since + hostGoneAfterMs - now).filter((ms) => ms > 0);
+    return left.length > 0 ? Math.min(...left) : undefined;
   }
 }

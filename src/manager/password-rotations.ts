@@ -35,13 +35,13 @@ export function followPasswordRotations(
   ours.cache.addIndex('rotation', ({ metadata }) => [
     `${metadata.namespace}/${metadata.labels?.[passwordRotationLabel]}`,
   ]);
-  let edited: RotationController['edited'] = () => {};
+  let rotationController: RotationController | undefined;
   const { controller, objects } = followKind(
     loops,
     fleet,
     { resource: passwordRotations, name: 'passwordrotation', concurrency: 4, isOpen: () => true },
     ({ cache: rotations }) => {
-      const rotationController = new RotationController({
+      const made = new RotationController({
         ...options,
         rotations,
         fleet,
@@ -50,14 +50,18 @@ export function followPasswordRotations(
         craft: systemCraft,
         seal: sealTask,
       });
-      edited = (key, secret) => rotationController.edited(key, secret);
-      return (key, until) => rotationController.reconcile(key, until);
+      rotationController = made;
+      return (key, until) => made.reconcile(key, until);
     },
   );
+  // Who only stands by remembers edits, too.
+  objects.onChange((key, _before, after) => {
+    if (!after) rotationController?.forget(key);
+  });
   ours.onChange((_key, before, after) => {
     const rotation = rotationKeyOf(after ?? before);
     if (rotation === undefined) return;
-    if (before && after && isPasswordEdited(before, after)) edited(rotation, after.metadata.name);
+    if (before && after && isPasswordEdited(before, after)) rotationController?.edited(rotation, after.metadata.name);
     controller.enqueue(rotation);
   });
   // What stands in the way on a host changes none of its guests.

@@ -103,6 +103,11 @@ export class RotationController {
     if (rotation) this.#memory.of(key, rotation).edited.add(secret);
   }
 
+  /** The rotation is gone. */
+  forget(key: ObjectKey): void {
+    this.#memory.forget(key);
+  }
+
   async #plan(rotation: PasswordRotation, memory: RotationMemory): Promise<RotationPlan> {
     const { fleet, secretsOf, clock } = this.#options;
     const now = clock.monotonic();

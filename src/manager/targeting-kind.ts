@@ -3,7 +3,6 @@ import type { Controller, ControllerOptions } from '../kube/controller.ts';
 import type { Informer } from '../kube/informer.ts';
 import { type KubeObject, keyOf, type Resource, refOf } from '../kube/objects.ts';
 import { type Fleet, ownerKey, ownerKeys } from './fleet.ts';
-import { hostGoneAfterMs } from './host-roll.ts';
 import { isTargeted, type Target } from './target.ts';
 
 /** An object that names guests and acts on them through tasks. */
@@ -34,7 +33,13 @@ export function followKind<T extends Targeting>(
   const objects = loops.informer(resource);
   objects.cache.addIndex('open', (object) => (isOpen(object) ? [object.metadata.namespace ?? ''] : []));
   objects.cache.addIndex('owner', (object) => [ownerKey(object)]);
-  const controller = loops.controller(name, concurrency, reconcileWith(objects));
+  const reconcile = reconcileWith(objects);
+  const controller = loops.controller(name, concurrency, objects.cache, async (key, signal) => {
+    const { requeueAfterMs = Number.POSITIVE_INFINITY } = (await reconcile(key, signal)) ?? {};
+    // Whose host is missing is looked at once it counts as gone.
+    const next = Math.min(requeueAfterMs, fleet.nextHostGoneMs() ?? Number.POSITIVE_INFINITY);
+    return Number.isFinite(next) ? { requeueAfterMs: next } : {};
+  });
 
   objects.onChange((key) => controller.enqueue(key));
   fleet.tasks.onChange((_, before, after) => {
@@ -52,10 +57,7 @@ export function followKind<T extends Targeting>(
   });
   fleet.hosts.onChange((_node, _before, after) => {
     if (after) return;
-    for (const object of objects.cache.list()) {
-      controller.enqueue(keyOf(object));
-      controller.enqueueAfter(keyOf(object), hostGoneAfterMs);
-    }
+    for (const key of objects.cache.keys()) controller.enqueue(key);
   });
   return { controller, objects };
 }

@@ -1,5 +1,5 @@
 import type { Cluster } from '../../kube/cluster.ts';
-import { ApiError, isAlreadyExists, isNotFound, isPassing } from '../../kube/errors.ts';
+import { ApiError, isAlreadyExists, isNotFound, isPassing, isUnexplained } from '../../kube/errors.ts';
 import type { KubeObject, ObjectRef, Resource } from '../../kube/objects.ts';
 import type { Clock } from '../../seams/clock.ts';
 
@@ -42,7 +42,7 @@ export async function createOnce<T extends KubeObject>(
 /** The API server has said no, or was never reached. */
 export function isCertainlyNotMade(error: unknown): boolean {
   if (!(error instanceof ApiError)) return false;
-  return error.reason === 'Unreachable' || (error.code >= 400 && error.code < 500);
+  return error.reason === 'Unreachable' || (error.code >= 400 && error.code < 500 && !isUnexplained(error));
 }
 
 /** Deletes an object, though it may be gone already; undefined, or why it could not be. Never throws, ends in 20 s. */

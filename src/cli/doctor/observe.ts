@@ -1,5 +1,6 @@
 import { version as apiVersion, type GuestHost, group, guestHosts, guests } from '../../api/resources.ts';
 import { type Lease, leases } from '../../kube/core-resources.ts';
+import { servedPlurals } from '../../kube/discovery.ts';
 import { ApiError, isNotFound } from '../../kube/errors.ts';
 import type { KubeObject, ObjectRef, Resource } from '../../kube/objects.ts';
 import { version } from '../../version.ts';
@@ -42,7 +43,7 @@ export async function observe(session: Session, { namespace, operatorNamespace }
   });
   const where = { ...(namespace !== undefined && { namespace }), signal };
   const [kinds, missing, hosts, found, rights] = await Promise.all([
-    seen(() => servedKinds(session)),
+    seen(() => servedPlurals((path) => cluster.read(path, { signal }), { group, version: apiVersion })),
     seen(() => fieldsNotServed(cluster, signal)),
     seen(async () => (await cluster.list(guestHosts, { signal })).items),
     seen(async () => (await cluster.list(guests, where)).items),
@@ -75,17 +76,6 @@ async function seen<T>(look: () => Promise<T>): Promise<Seen<T>> {
     return { value: await look() };
   } catch (error) {
     if (error instanceof ApiError) return { refused: error.message };
-    throw error;
-  }
-}
-
-async function servedKinds({ cluster, signal }: Session): Promise<string[]> {
-  try {
-    const path = `/apis/${group}/${apiVersion}`;
-    const { resources } = await cluster.read<{ resources: { name: string }[] }>(path, { signal });
-    return resources.map(({ name }) => name);
-  } catch (error) {
-    if (isNotFound(error)) return [];
     throw error;
   }
 }

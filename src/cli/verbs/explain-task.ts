@@ -1,6 +1,6 @@
 import { Command } from 'commander';
 import { type Guest, type GuestHost, guestHosts, guests, guestTasks } from '../../api/resources.ts';
-import { ApiError } from '../../kube/errors.ts';
+import { ApiError, isNotFound } from '../../kube/errors.ts';
 import type { KubeObject, ObjectRef, Resource } from '../../kube/objects.ts';
 import { type ConnectionOptions, type Session, withSession } from '../connect/session.ts';
 import { exitCodes } from '../exit-codes.ts';
@@ -54,7 +54,7 @@ async function seen<T extends KubeObject>(
   try {
     return await cluster.get(resource, ref, { signal });
   } catch (error) {
-    if (error instanceof ApiError && (error.code === 403 || error.code === 404)) return undefined;
+    if (isNotFound(error) || (error instanceof ApiError && error.code === 403)) return undefined;
     throw error;
   }
 }

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vit
 import { configMaps } from '../../../src/kube/core-resources.ts';
 import { isAlreadyExists, isConflict, isNotFound } from '../../../src/kube/errors.ts';
 import { HttpCluster } from '../../../src/kube/http-cluster.ts';
+import type { KubeObject, Resource } from '../../../src/kube/objects.ts';
 import { eventually } from '../../harness/eventually.ts';
 import { sharedCluster, testNamespace } from '../../harness/fixtures.ts';
 import { startFlakyNetwork } from './flaky-network.ts';
@@ -71,6 +72,67 @@ describe('writes to the API server', () => {
       message: expect.stringContaining('Not A Name') as string,
     });
   });
+});
+
+test.each([
+  ['a group', { group: 'snapshot.storage.k8s.io', version: 'v1', plural: 'volumesnapshots' }],
+  ['a version', { group: 'qga.dev', version: 'v9', plural: 'guests' }],
+  ['a kind', { group: 'qga.dev', version: 'v1alpha1', plural: 'ghosts' }],
+  ['a core kind', { group: '', version: 'v1', plural: 'ghosts' }],
+])('finds nothing of %s that is not served', async (_, where) => {
+  const resource: Resource<KubeObject> = { ...where, kind: 'Ghost', namespaced: true };
+  const object = { apiVersion: `${where.group}/${where.version}`, kind: 'Ghost', metadata: { namespace, name: 'a' } };
+
+  const errors = [
+    await cluster.list(resource).catch(caught),
+    await cluster.list(resource, { namespace }).catch(caught),
+    await cluster.get(resource, { namespace, name: 'a' }).catch(caught),
+    await cluster.create(resource, object).catch(caught),
+    await cluster.replaceStatus(resource, object).catch(caught),
+    await cluster.mergePatch(resource, { namespace, name: 'a' }, {}).catch(caught),
+    await cluster.delete(resource, { namespace, name: 'a' }).catch(caught),
+  ];
+
+  expect(errors.map(isNotFound)).toEqual(errors.map(() => true));
+});
+
+test('finds nothing of a kind that has just been taken away, and its objects when it is back', async () => {
+  const plural = 'fleetings';
+  const group = 'test.qga.dev';
+  const kind = 'Fleeting';
+  const resource: Resource<KubeObject> = { group, version: 'v1', kind, plural, namespaced: true };
+  const definition = {
+    apiVersion: 'apiextensions.k8s.io/v1',
+    kind: 'CustomResourceDefinition',
+    metadata: { name: `${plural}.${group}` },
+    spec: {
+      group,
+      scope: 'Namespaced',
+      names: { kind, plural, singular: 'fleeting', listKind: 'FleetingList' },
+      versions: [{ name: 'v1', served: true, storage: true, schema: { openAPIV3Schema: { type: 'object' } } }],
+    },
+  };
+  const definitions: Resource<KubeObject> = {
+    group: 'apiextensions.k8s.io',
+    version: 'v1',
+    kind: definition.kind,
+    plural: 'customresourcedefinitions',
+    namespaced: false,
+  };
+  onTestFinished(async () => cluster.delete(definitions, definition.metadata).catch(() => {}));
+  const patience = { timeoutMs: 30_000, intervalMs: 100 };
+  const made = async () =>
+    cluster.create(resource, { apiVersion: `${group}/v1`, kind, metadata: { namespace, name: 'a' } });
+
+  await cluster.create(definitions, definition);
+  await eventually(made, { what: 'an object of the kind', ...patience });
+  await cluster.delete(definitions, definition.metadata);
+  const gone = async () => isNotFound(await cluster.list(resource).catch(caught));
+  await eventually(gone, { what: 'the kind to be known as not served', ...patience });
+  expect(isNotFound(await cluster.get(resource, { namespace, name: 'a' }).catch(caught))).toBe(true);
+
+  await cluster.create(definitions, definition);
+  await eventually(made, { what: 'an object of the kind that is back', ...patience });
 });
 
 test('lists two thousand objects, page by page', async () => {

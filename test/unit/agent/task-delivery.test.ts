@@ -1,12 +1,15 @@
-import { expect, it } from 'vitest';
+import { expect, it, onTestFinished } from 'vitest';
 import type { TaskOutcome } from '../../../src/agent/task-decision.ts';
 import { deliver, withOutcome } from '../../../src/agent/task-delivery.ts';
 import type { GuestTask } from '../../../src/api/resources.ts';
 import type { Cluster } from '../../../src/kube/cluster.ts';
 import { ApiError } from '../../../src/kube/errors.ts';
+import { HttpCluster } from '../../../src/kube/http-cluster.ts';
+import { eventually } from '../../harness/eventually.ts';
 import { aFreezeTask, aGuest, aJob, aTask, aWindow, held, noon } from '../manager/objects.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { recordingLogger } from '../support/recording-logger.ts';
+import { type Answer, json, startScriptedApiServer } from '../support/scripted-api-server.ts';
 
 const claim = { node: 'hv1', instance: 'me', journal: 'journal-1', time: '2026-01-01T12:00:01Z' };
 const task = aTask(aJob(), aGuest('web-1'), { phase: 'Running', claim });
@@ -80,6 +83,47 @@ it('tells the whole of it after an outage, however long', async () => {
   const { taken } = await delivered((_status, asked) => (asked < 20 ? new ApiError(503, 'X', 'away') : undefined));
 
   expect(taken).toMatchObject({ exec: { stdout: 'canary' } });
+});
+
+it.each([
+  ['before the status can be written', ['PUT']],
+  ['after a failure, when it is asked for the task,', ['PUT', 'GET']],
+])('tells the whole of it though a proxy answers 404 in place of the API server %s', async (_, answeredByProxy) => {
+  const server = await startScriptedApiServer();
+  const cluster = new HttpCluster({ endpoint: server.endpoint, random: () => 0.5 });
+  onTestFinished(async () => {
+    await cluster.close();
+    await server.close();
+  });
+  const proxied: Answer = (response) => void response.writeHead(404, { 'content-type': 'text/html' }).end('<html/>');
+  const rest = [...answeredByProxy];
+  let taken: GuestTask['status'];
+  server.answer((response, request) => {
+    if (request.method === rest[0]) {
+      rest.shift();
+      proxied(response, request);
+    } else if (request.method === 'PUT') {
+      taken = (JSON.parse(request.body) as GuestTask).status;
+      json(200, JSON.parse(request.body))(response, request);
+    } else if (request.path.endsWith(task.metadata.name)) json(200, task)(response, request);
+    else proxied(response, request);
+  });
+  const clock = new FakeClock();
+  const { logger } = recordingLogger();
+  const options = { cluster, journalId: 'journal-1', clock, logger, signal: new AbortController().signal };
+
+  let over = false;
+  const delivering = deliver(task, outcome, options).finally(() => {
+    over = true;
+  });
+  const moveOn = async () => {
+    await clock.advance(1000);
+    return over;
+  };
+  await eventually(moveOn, { what: 'the end of the delivery', timeoutMs: 10_000, intervalMs: 5 });
+  await delivering;
+
+  expect(taken).toMatchObject({ phase: 'Failed', exec: { stdout: 'canary' } });
 });
 
 const lost = { phase: 'Unknown', reason: 'JournalLost' } as const;

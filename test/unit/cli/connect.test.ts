@@ -80,6 +80,20 @@ describe('creating an object of a name that nobody else uses', () => {
     expect(memory.calls).toEqual(['create', 'create', 'get']);
   });
 
+  it('sends it again when somebody else answered in place of the API server', async () => {
+    const memory = new MemoryCluster();
+    let creates = 0;
+    memory.beforeCall = (call) => {
+      if (call === 'create' && ++creates === 1) throw new ApiError(404, 'HTTP404', "a proxy's page");
+    };
+    const clock = new FakeClock();
+
+    const made = createOnce(memory.cluster, guestTasks, aTask(), clock, never);
+    await clock.advance(1000);
+
+    expect((await made).metadata.name).toBe('one');
+  });
+
   it('gives what was sent time to arrive before it fails, so that it can be found and removed', async () => {
     const memory = new MemoryCluster();
     memory.beforeCall = async (_, signal) => await hang(signal);

@@ -8,6 +8,7 @@ import { fixedRandom } from '../support/fixed-random.ts';
 import { ScriptedCluster } from '../support/scripted-cluster.ts';
 
 const a: ConfigMap = { metadata: { namespace: 'ns', name: 'a', resourceVersion: '1' } };
+const mapOf = (name: string): ConfigMap => ({ metadata: { namespace: 'ns', name, resourceVersion: '6' } });
 const unreachable = new ApiError(0, 'Unreachable', 'refused');
 
 let clock: FakeClock;
@@ -34,9 +35,8 @@ it('reconciles nothing before every cache is filled', async () => {
   const loops = loopsOver(script);
   const reconciled: string[] = [];
   const maps = loops.informer(configMaps);
-  const controller = loops.controller('test', 1, async (key) => void reconciled.push(key));
+  const controller = loops.controller('test', 1, maps.cache, async (key) => void reconciled.push(key));
   maps.onChange((key) => controller.enqueue(key));
-  controller.enqueue('early');
 
   running = Promise.all([loops.runInformers(stop.signal), loops.runControllers(stop.signal)]);
   await clock.advance(100);
@@ -44,8 +44,40 @@ it('reconciles nothing before every cache is filled', async () => {
   expect(loops.notSynced()).toEqual(['configmaps']);
   await clock.advance(1000);
 
-  expect(reconciled).toEqual(['early', 'ns/a']);
+  expect(reconciled).toEqual(['ns/a']);
   expect(loops.notSynced()).toEqual([]);
+});
+
+it('keeps nothing for controllers that stand by, and looks at all there is, once, when they begin', async () => {
+  const many = Array.from({ length: 1000 }, (_, n) => mapOf(`many-${n}`));
+  const script = new ScriptedCluster({
+    lists: [{ items: [a], resourceVersion: '5' }],
+    watches: [
+      [
+        ...many.map((object) => ({ type: 'ADDED' as const, object })),
+        { type: 'ADDED', object: mapOf('b') },
+        ...many.map((object) => ({ type: 'DELETED' as const, object })),
+      ],
+    ],
+  });
+  const loops = loopsOver(script);
+  const reconciled: string[] = [];
+  const maps = loops.informer(configMaps);
+  const controller = loops.controller('test', 2, maps.cache, async (key) => void reconciled.push(key));
+  maps.onChange((key) => {
+    controller.enqueue(key);
+    controller.enqueueAfter(key, 5000);
+  });
+
+  const informing = loops.runInformers(stop.signal);
+  running = informing;
+  await clock.advance(10_000);
+  expect(maps.cache.keys()).toEqual(['ns/a', 'ns/b']);
+  expect([controller.queueLength, clock.waiting]).toEqual([0, 0]);
+  running = Promise.all([informing, loops.runControllers(stop.signal)]);
+  await clock.advance(10_000);
+
+  expect(reconciled).toEqual(['ns/a', 'ns/b']);
 });
 
 it('follows one resource under two selections', async () => {
@@ -62,8 +94,7 @@ it('follows one resource under two selections', async () => {
 
 it.each(['before', 'while'])('stops %s it waits for caches that never fill', async (when) => {
   const loops = loopsOver(new ScriptedCluster({ lists: [unreachable], watches: [] }));
-  loops.informer(configMaps);
-  loops.controller('test', 1, async () => {});
+  loops.controller('test', 1, loops.informer(configMaps).cache, async () => {});
   if (when === 'before') stop.abort();
   let ended = false;
   const controllers = loops.runControllers(stop.signal).then(() => (ended = true));

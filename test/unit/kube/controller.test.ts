@@ -25,6 +25,7 @@ function start(reconcile: ControllerOptions['reconcile'], options: Partial<Contr
   const controller = new Controller({
     name: 'test',
     concurrency: 4,
+    keys: () => [],
     reconcile,
     clock,
     logger: silentLogger,
@@ -125,6 +126,34 @@ describe('when reconciling', () => {
     expect(results).toEqual(['error']);
     expect(stop.signal.aborted).toBe(false);
   });
+});
+
+it('begins with a look at all there is then, and misses nothing that comes up meanwhile', async () => {
+  const there = new Set(['a', 'gone']);
+  const looked: string[] = [];
+  const controller: Controller = new Controller({
+    name: 'test',
+    concurrency: 1,
+    keys: function* () {
+      for (const key of there) {
+        yield key;
+        // As another controller that began sooner would.
+        controller.enqueue('late');
+      }
+    },
+    reconcile: async (key) => void looked.push(key),
+    clock,
+    logger: silentLogger,
+  });
+  controller.enqueue('gone');
+  controller.enqueueAfter('gone', 10);
+  there.delete('gone');
+  await clock.advance(100);
+
+  running = controller.run(stop.signal);
+  await clock.advance(100);
+
+  expect(looked).toEqual(['a', 'late']);
 });
 
 it('never works on one key twice at once, and misses no change that comes meanwhile', async () => {

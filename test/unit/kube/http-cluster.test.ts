@@ -1,7 +1,15 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { WatchEvent } from '../../../src/kube/cluster.ts';
 import { type ConfigMap, configMaps, leases } from '../../../src/kube/core-resources.ts';
-import { isAlreadyExists, isConflict, isNotFound } from '../../../src/kube/errors.ts';
+import {
+  isAlreadyExists,
+  isConflict,
+  isExpired,
+  isInvalid,
+  isNotFound,
+  isPassing,
+  isRefusedAsIs,
+} from '../../../src/kube/errors.ts';
 import { HttpCluster, type HttpClusterOptions } from '../../../src/kube/http-cluster.ts';
 import { eventually } from '../../harness/eventually.ts';
 import { collected } from '../support/collected.ts';
@@ -134,8 +142,8 @@ describe('an error of the server', () => {
   });
 
   it.each([
-    ['the header', json(429, { reason: 'TooManyRequests' }, { 'retry-after': '3' })],
-    ['the Status', json(429, { reason: 'TooManyRequests', details: { retryAfterSeconds: 3 } })],
+    ['the header', json(429, { kind: 'Status', reason: 'TooManyRequests' }, { 'retry-after': '3' })],
+    ['the Status', json(429, { kind: 'Status', reason: 'TooManyRequests', details: { retryAfterSeconds: 3 } })],
   ])('tells from %s how long to leave it alone', async (_, answer) => {
     server.answer(answer);
 
@@ -149,7 +157,84 @@ describe('an error of the server', () => {
   ])('is known by its code where its body is %s', async (_, body) => {
     server.answer((response) => void response.writeHead(503).end(body));
 
-    await expect(cluster.get(configMaps, a)).rejects.toMatchObject({ code: 503, reason: 'ServiceUnavailable' });
+    await expect(cluster.get(configMaps, a)).rejects.toMatchObject({ code: 503, reason: 'HTTP503' });
+  });
+
+  it.each([400, 404, 409, 410, 422])(
+    'says nothing of the object where a proxy answers %i in its place, and passes',
+    async (code) => {
+      for (const body of ['<html>not here</html>', '{"message":"no route"}', '[]']) {
+        server.answer((response) => void response.writeHead(code, { 'content-type': 'text/html' }).end(body));
+
+        const error: unknown = await cluster.get(configMaps, a).catch((caught: unknown) => caught);
+
+        expect(error).toMatchObject({ name: 'ApiError', code, reason: `HTTP${code}` });
+        const words = [isNotFound, isConflict, isAlreadyExists, isExpired, isInvalid, isRefusedAsIs];
+        expect(words.filter((says) => says(error))).toEqual([]);
+        expect(isPassing(error)).toBe(true);
+      }
+    },
+  );
+
+  it.each([401, 403, 413])('does not pass by itself where a proxy answers %i in its place', async (code) => {
+    server.answer((response) => void response.writeHead(code).end('<html>no</html>'));
+
+    const error: unknown = await cluster.get(configMaps, a).catch((caught: unknown) => caught);
+
+    expect(isPassing(error)).toBe(false);
+  });
+});
+
+describe('a path that the API server does not know, to which it answers without a Status,', () => {
+  const group = leases.group;
+  const groups = (...versions: string[]) => ({
+    kind: 'APIGroupList',
+    groups: [
+      { name: 'apps', versions: [{ version: 'v1' }] },
+      ...versions.map((version) => ({ name: group, versions: [{ version }] })),
+    ],
+  });
+  const kinds = (...plurals: string[]) => ({ kind: 'APIResourceList', resources: plurals.map((name) => ({ name })) });
+
+  /** Serves these paths; of every other it answers what the API server does, and Go's proxies do, too. */
+  function serve(paths: Record<string, object>): void {
+    server.answer((response, request) => {
+      const body = paths[request.path];
+      if (body) json(200, body)(response, request);
+      else response.writeHead(404, { 'content-type': 'text/plain' }).end('404 page not found\n');
+    });
+  }
+
+  it.each([
+    ['the group', { '/apis': groups() }],
+    ['its version', { '/apis': groups('v1beta1') }],
+    ['the kind', { '/apis': groups('v1'), [`/apis/${group}/v1`]: kinds('leasecandidates') }],
+  ])('is of a kind that is not there where %s is not served', async (_, paths) => {
+    serve(paths);
+
+    expect(isNotFound(await cluster.list(leases).catch((caught: unknown) => caught))).toBe(true);
+    expect(isNotFound(await cluster.get(leases, a).catch((caught: unknown) => caught))).toBe(true);
+  });
+
+  it.each([
+    ['is served', { '/apis': groups('v1'), [`/apis/${group}/v1`]: kinds('leases') }],
+    ['may be served by one that is away', { '/apis': groups('v1') }],
+    ['may be served, as what is served is not told', {}],
+    ['may be served, as the API server only starts', { '/apis': { kind: 'APIGroupList', groups: [] } }],
+    ['may be served, as what is told is something else', { '/apis': { status: 'ok' } }],
+  ])('tells nothing of an object whose kind %s', async (_, paths) => {
+    serve(paths);
+
+    await expect(cluster.list(leases)).rejects.toMatchObject({ code: 404, reason: 'HTTP404' });
+    await expect(cluster.get(leases, a)).rejects.toMatchObject({ code: 404, reason: 'HTTP404' });
+  });
+
+  it('is not asked about where a Status has said it all', async () => {
+    server.answer(json(404, { kind: 'Status', reason: 'NotFound' }));
+
+    await expect(cluster.get(leases, a)).rejects.toMatchObject({ reason: 'NotFound' });
+
+    expect(server.requests).toHaveLength(1);
   });
 });
 
@@ -270,7 +355,7 @@ describe('a list', () => {
   });
 
   it('begins again in one piece when its snapshot went away between two pages', async () => {
-    const gone = json(410, { code: 410, reason: 'Expired', message: 'the continue token is too old' });
+    const gone = json(410, { kind: 'Status', code: 410, reason: 'Expired', message: 'the continue token is too old' });
     server.answer(page(['old'], 'token-1'), gone, page(['a', 'b', 'c']));
 
     const { items } = await cluster.list(configMaps);
@@ -320,7 +405,7 @@ describe('a watch', () => {
   });
 
   it.each([
-    ['at once', json(410, { code: 410, reason: 'Expired' })],
+    ['at once', json(410, { kind: 'Status', code: 410, reason: 'Expired' })],
     ['in its stream', watchLines([{ type: 'ERROR', object: { code: 410, reason: 'Expired', metadata: {} } }])],
   ])('fails as expired when its version is too old, said %s', async (_, answer) => {
     server.answer(answer);
@@ -329,7 +414,7 @@ describe('a watch', () => {
   });
 
   it('fails when the server asks to be left alone', async () => {
-    server.answer(json(429, { reason: 'TooManyRequests' }, { 'retry-after': '2' }));
+    server.answer(json(429, { kind: 'Status', reason: 'TooManyRequests' }, { 'retry-after': '2' }));
 
     await expect(collected(watch())).rejects.toMatchObject({ code: 429, retryAfterSeconds: 2 });
   });

@@ -29,7 +29,7 @@ export interface ScriptedApiServer {
 export async function startScriptedApiServer(): Promise<ScriptedApiServer> {
   const requests: ReceivedRequest[] = [];
   const connections = { opened: 0, open: 0 };
-  let answers: Answer[] = [json(404, { reason: 'NotFound' })];
+  let answers: Answer[] = [json(404, { kind: 'Status', reason: 'NotFound' })];
 
   async function handle(incoming: IncomingMessage, response: ServerResponse): Promise<void> {
     const { method = '', url = '', headers } = incoming;
