@@ -2,7 +2,7 @@ import { referencesOfExec } from '../../api/action-inputs.ts';
 import type { GuestTask } from '../../api/resources.ts';
 import type { Exec } from '../../api/schema/exec.ts';
 import { shellsOwnMessage, shellsOwnVariables } from '../../api/shell-variables.ts';
-import type { ExecEnd } from '../../guest/exec-end.ts';
+import { type ExecEnd, isOwnEnd } from '../../guest/exec-end.ts';
 import { launchOf } from '../../guest/exec-launch.ts';
 import { type ExecProgress, runExec } from '../../guest/exec-run.ts';
 import { failureReason } from '../../guest/failure-reason.ts';
@@ -90,7 +90,7 @@ async function runSpooled(run: ActionRun, exec: Exec, withdrawn: AbortSignal): P
   }
   if (end.kind === 'withheld') return undefined;
   if (end.kind === 'notStarted') return await whyNotStarted(task, guest, end, { clock, signal: stopped });
-  if (withdrawn.aborted) return endOfUnwanted(end, withdrawn.reason, launch.graceSeconds);
+  if (withdrawn.aborted && !isOwnEnd(end)) return endOfUnwanted(end, withdrawn.reason, launch.graceSeconds);
   if (end.kind === 'withdrawn') throw new TypeError('a run that nobody withdrew was withdrawn');
   const { user, workingDirectory } = launch;
   const ending = outcomeOfEnd(end, { program: launch.command[0] ?? '', user, workingDirectory });
@@ -114,16 +114,15 @@ function tailText(tail: Buffer, totalBytes: number): string {
   return totalBytes > tail.length ? `[… so far ${totalBytes} bytes, of which the last …]\n${text}` : text;
 }
 
-/** The end of a command that nobody wanted any more by then. */
+/** The end to which a command was brought, or may have been, because nobody wanted it any more. */
 function endOfUnwanted(
-  end: Exclude<ExecEnd, { kind: 'notStarted' | 'otherBoot' | 'withheld' }>,
+  end: Exclude<ExecEnd, { kind: 'notStarted' | 'otherBoot' | 'withheld' | 'noSpool' }>,
   why: unknown,
   graceSeconds: number,
 ): Ending {
   const { reason, because } = reasonOf(why);
   switch (end.kind) {
-    case 'withdrawn':
-    case 'noSpool': {
+    case 'withdrawn': {
       const phase = reason === 'DeadlineExceeded' ? 'Failed' : 'Skipped';
       return { phase, reason, message: `${because}: nothing was started` };
     }

@@ -227,6 +227,38 @@ it('fails at once with a variable that shells keep for themselves, unless no she
   expect(problemOf({ command: ['x'], env: [{ name: 'PATH', value: '/bin' }] })).toBeUndefined();
 });
 
+describe('a command that nobody waits for any longer', () => {
+  const sentBefore = { guest: 'uuid', action: 'exec', bootId: 'boot' };
+  const withdrawn = AbortSignal.abort(new DeadlineReached());
+  const reporting = (said: string) => {
+    const exited = { exited: true, exitcode: 0, 'out-data': btoa(`qga1 uid ${said}\n`) };
+    return ({ execute }: Sent) => (execute === 'guest-exec-status' ? exited : undefined);
+  };
+
+  it.each([
+    ['done boot 0 exit 0 0', { phase: 'Succeeded', reason: 'Completed', exec: { exitCode: 0 } }],
+    ['done boot 3 exit 0 0', { phase: 'Failed', reason: 'NonZeroExit', exec: { exitCode: 3 } }],
+    ['done boot 9 none 0 0', { phase: 'Failed', reason: 'CommandNotFound' }],
+    ['nospool', { phase: 'Failed', reason: 'NoSpool' }],
+  ])('is told as it ended where it had ended by itself before: %s', async (said, ending) => {
+    const { carryOut } = setUp({ command: ['make'] }, { sentBefore, withdrawn, answer: reporting(said) });
+
+    expect(await carryOut()).toMatchObject(ending);
+  });
+
+  it.each([
+    ['done boot 143 signal killed 0 0', 'its deadline came: SIGTERM ended it, with all it had started'],
+    ['done boot 137 signal killed 0 0', 'its deadline came: SIGTERM, and after 10 s SIGKILL, ended it'],
+    ['done boot 0 exit killed 0 0', 'its deadline came: SIGTERM ended it'],
+  ])('is told as ended where it was, in whatever life of the agent: %s', async (said, message) => {
+    const { carryOut } = setUp({ command: ['make'] }, { sentBefore, withdrawn, answer: reporting(said) });
+
+    const ending = await carryOut();
+    expect(ending).toMatchObject({ phase: 'Failed', reason: 'DeadlineExceeded' });
+    expect(ending?.message).toContain(message);
+  });
+});
+
 describe('what delivered runs left in a guest', () => {
   const runs = Array.from({ length: 9 }, (_, index) => `run-${index}`);
   const launchers = (sent: Sent[]) => sent.filter(({ script }) => script.includes('_qga_keep'));
