@@ -294,8 +294,8 @@ export class TaskExecutor {
   async #deliver(task: GuestTask, outcome: TaskOutcome, guest: LiveGuest, { action }: KnownAction): Promise<void> {
     const { cluster, journal, clock, logger, signal } = this.#options;
     const entry = journal.get(uidOf(task));
-    await deliver(task, outcome, { cluster, journalId: journal.id, clock, logger, signal });
-    if (entry?.state === 'ended' && !entry.shared && movesOf(task) === 0) action.delivered?.(task, guest);
+    const { shared } = await deliver(task, outcome, { cluster, journalId: journal.id, clock, logger, signal });
+    if (entry?.state === 'ended' && !entry.shared && !shared) action.delivered?.(task, guest);
     this.#afterDelivery(task);
   }
 

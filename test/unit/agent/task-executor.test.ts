@@ -139,6 +139,25 @@ it.each([
   expect(registry.get(uuid).finishedRuns).toEqual(Array(listed).fill(uid));
 });
 
+it('leaves in its guest what a run left there whose task turns out to be at another host when it is delivered', async () => {
+  const { journal, registry, executor } = await executorWith({
+    cluster: {
+      async replaceStatus() {
+        throw new ApiError(409, 'Conflict', 'the object has been modified');
+      },
+      get: async () => ({ ...task, spec: { ...task.spec, moves: 1, nodeName: 'hv2' } }) as never,
+    },
+  });
+  const task = aClaimedTask(journal.id);
+  const outcome = { phase: 'Succeeded', reason: 'Completed' } as const;
+  await journal.record(task.metadata.uid ?? '', { state: 'ended', outcome });
+
+  await executor.reconcile(task);
+  await executor.drained();
+
+  expect(registry.get(uuid).finishedRuns).toEqual([]);
+});
+
 it('disarms the guard of a freeze that was being prepared when its process died and somebody called its task over', async () => {
   const freezer = new SimulatedFreezer();
   const { journal, executor, clock } = await executorWith({
