@@ -8,10 +8,11 @@ import { GuestRegistry } from '../../../src/agent/guest-registry.ts';
 import type { TaskOutcome } from '../../../src/agent/task-decision.ts';
 import { TaskExecutor, type TaskExecutorOptions } from '../../../src/agent/task-executor.ts';
 import type { GuestTask } from '../../../src/api/resources.ts';
-import type { Hypervisor } from '../../../src/guest/hypervisor.ts';
+import type { Hypervisor, HypervisorEvent } from '../../../src/guest/hypervisor.ts';
 import { Journal } from '../../../src/guest/journal.ts';
 import type { Cluster } from '../../../src/kube/cluster.ts';
 import { ApiError } from '../../../src/kube/errors.ts';
+import { LibvirtError, virErrorNumber } from '../../../src/libvirt/errors.ts';
 import { timestamp } from '../../../src/seams/clock.ts';
 import { aFreezeTask, aGuest, aJob, aTask, aWindow, noon } from '../manager/objects.ts';
 import { aDomain } from '../support/a-domain.ts';
@@ -156,6 +157,40 @@ it('leaves in its guest what a run left there whose task turns out to be at anot
   await executor.drained();
 
   expect(registry.get(uuid).finishedRuns).toEqual([]);
+});
+
+it('keeps nothing of a guest whose domain vanished while a task ran there, once that has ended', async () => {
+  const vanished = Promise.withResolvers<void>();
+  let told: GuestTask | undefined;
+  const { journal, registry, executor, clock } = await executorWith({
+    cluster: { replaceStatus: async (_kind: unknown, written: never) => (told = written) },
+    freezes: { find: () => undefined },
+    hypervisor: {
+      info: () => undefined,
+      domain: async () => undefined,
+      async agentCommand() {
+        await vanished.promise;
+        throw new LibvirtError({ code: virErrorNumber.NO_DOMAIN, domain: 10, level: 2, message: 'no domain' }, false);
+      },
+    },
+  });
+  const task = aClaimedTask(journal.id);
+  await journal.record(task.metadata.uid ?? '', { state: 'sending', guest: uuid, action: 'exec', bootId: 'boot-1' });
+  await executor.reconcile(task);
+  const stopped = { type: 'lifecycle', uuid, name: 'web-1', event: 'stopped', detail: 1 } as HypervisorEvent;
+  registry.get(uuid).departure.onEvent(stopped, clock.monotonic());
+
+  registry.gone(uuid, clock.monotonic());
+  registry.listed([], clock.monotonic());
+  expect(registry.find(uuid)?.running.size).toBe(1);
+  vanished.resolve();
+  await executor.drained();
+
+  expect(told?.status).toMatchObject({ phase: 'Unknown', reason: 'GuestStopped' });
+  // As the watch tells of it.
+  await executor.reconcile({ ...task, ...told });
+  registry.listed([], clock.monotonic());
+  expect(registry.find(uuid)).toBeUndefined();
 });
 
 it('disarms the guard of a freeze that was being prepared when its process died and somebody called its task over', async () => {
