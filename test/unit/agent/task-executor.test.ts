@@ -159,6 +159,31 @@ it('leaves in its guest what a run left there whose task turns out to be at anot
   expect(registry.get(uuid).finishedRuns).toEqual([]);
 });
 
+it('lists what the last runs that an earlier life of the process delivered left in their guest, and no others', async () => {
+  const { journal, registry, executor } = await executorWith({ cluster: {} });
+  const claim = { node: 'hv1', instance: 'me', journal: journal.id, bootId: 'boot-1', time: claimedAt };
+  const exec = { exitCode: 0, stdoutBytes: 0, stderrBytes: 0 };
+  const over = { phase: 'Succeeded', claim, startTime: claimedAt, exec } as const;
+  const named = (name: string, status: GuestTask['status'], spec: Partial<GuestTask['spec']> = {}): GuestTask => {
+    const task = aTask(aJob(), guest, status);
+    return { ...task, metadata: { ...task.metadata, uid: name }, spec: { ...task.spec, ...spec } };
+  };
+  const earlier = Array.from({ length: 70 }, (_, second) =>
+    named(`run-${second}`, { ...over, completionTime: timestamp(noon + second * 1000) }),
+  );
+
+  executor.takeUp([
+    ...earlier.toReversed(),
+    named('goes on', { phase: 'Running', claim }),
+    named('given up by the manager', { ...over, phase: 'Unknown', reason: 'HostGone', exec: { stdoutBytes: 3 } }),
+    named('was at another host', over, { moves: 2 }),
+    named('begun by a journal that was lost since', { ...over, startTime: timestamp(noon - 60_000) }),
+    named('of a lost journal', { ...over, claim: { ...claim, journal: 'a-lost-one' } }),
+  ]);
+
+  expect(registry.get(uuid).finishedRuns).toEqual(earlier.slice(-64).map(({ metadata }) => metadata.uid));
+});
+
 it('keeps nothing of a guest whose domain vanished while a task ran there, once that has ended', async () => {
   const vanished = Promise.withResolvers<void>();
   let told: GuestTask | undefined;
