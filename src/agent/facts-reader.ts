@@ -43,8 +43,8 @@ export class FactsReader {
 
   async reconcile(uuid: string, signal: AbortSignal): Promise<{ requeueAfterMs?: number }> {
     const { registry, onRead, wishOf, clock, random } = this.#options;
-    const live = registry.get(uuid);
-    if (!live.domain || !canAnswer(live.domain)) {
+    const live = registry.find(uuid);
+    if (!live?.domain || !canAnswer(live.domain)) {
       this.#due.delete(uuid);
       return {};
     }

@@ -38,9 +38,13 @@ export class GuestRegistry {
     return this.#hypervisor.info() !== undefined;
   }
 
-  /** Libvirt has listed the domains of this host. */
-  listed(uuids: readonly string[]): void {
+  /**
+   * Libvirt has listed the domains of this host. What was still needed of others may not be any more: their last task has
+   * ended, or it is over and only looked at. `now`: milliseconds on the monotonic clock, as all times here.
+   */
+  listed(uuids: readonly string[], now: number): void {
     this.#listed = new Set(uuids);
+    for (const uuid of this.#guests.keys()) if (this.isAbsent(uuid)) this.#forget(uuid, now);
   }
 
   /** Whether this host is known to have no domain of this UUID. */
@@ -48,14 +52,21 @@ export class GuestRegistry {
     return this.#listed !== undefined && !this.#listed.has(uuid) && !this.#guests.get(uuid)?.domain;
   }
 
-  /** Libvirt has no such domain any more; `awaited`: what is known of it is still needed. */
-  gone(uuid: string, awaited: boolean): void {
+  /** Libvirt has no such domain any more. */
+  gone(uuid: string, now: number): void {
     const guest = this.#guests.get(uuid);
     if (!guest) return;
     guest.domain = null;
     guest.health = { state: 'unknown' };
-    if (guest.running.size === 0 && !guest.freeze && !awaited) this.#guests.delete(uuid);
+    this.#forget(uuid, now);
     this.changed(uuid);
+  }
+
+  /** Unless what is known of it is still needed. */
+  #forget(uuid: string, now: number): void {
+    const guest = this.#guests.get(uuid);
+    if (!guest || guest.running.size > 0 || guest.freeze || guest.departure.awaitedMs(now) > 0) return;
+    this.#guests.delete(uuid);
   }
 
   /** How many domains there are, how many of their agents answer, and how many are frozen. */

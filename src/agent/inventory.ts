@@ -61,9 +61,12 @@ export class Inventory {
 
   /** Every domain of the host, and every Guest this node is said to run: for after a connection was lost (C20). */
   async lookAtAll(knownGuests: readonly Guest[], signal: AbortSignal): Promise<void> {
-    const { hypervisor, registry, lookAgain } = this.#options;
+    const { hypervisor, registry, lookAgain, clock } = this.#options;
     const here = await hypervisor.domains(signal);
-    registry.listed(here.map(({ uuid }) => uuid));
+    registry.listed(
+      here.map(({ uuid }) => uuid),
+      clock.monotonic(),
+    );
     const known = knownGuests
       .map((guest) => guest.metadata.labels?.[domainUuidLabel])
       .filter((uuid) => uuid !== undefined);
@@ -99,8 +102,9 @@ export class Inventory {
     const live = registry.get(uuid);
     const wasOff = live.domain === undefined && (guest?.status?.domain?.state ?? 'shutoff') === 'shutoff';
     if (!wasOff) live.departure.see(undefined, askedAt);
-    const awaitedMs = live.departure.awaitedMs(clock.monotonic());
-    registry.gone(uuid, awaitedMs > 0);
+    const now = clock.monotonic();
+    const awaitedMs = live.departure.awaitedMs(now);
+    registry.gone(uuid, now);
     if (awaitedMs === 0) {
       await this.#remove(guest, signal);
       return {};

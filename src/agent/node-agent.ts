@@ -259,9 +259,7 @@ export function createNodeAgent(options: NodeAgentOptions): NodeAgent {
   async function workWhileLeased(until: AbortSignal): Promise<void> {
     const held = Promise.withResolvers<void>();
     const work = held.promise.then(() => loops.runControllers(until));
-    void tasks.synced.then(() =>
-      executor.forgetAllBut(new Set(tasks.cache.list().map(({ metadata }) => metadata.uid ?? ''))),
-    );
+    void tasks.synced.then(() => executor.takeUp(tasks.cache.list()));
     await Promise.all([lease.keep(until, held.resolve).finally(held.resolve), work]);
   }
 

@@ -5,7 +5,7 @@ import { isConflict, isNotFound, isRefusedAsIs } from '../kube/errors.ts';
 import type { Logger } from '../observability/log.ts';
 import type { Clock } from '../seams/clock.ts';
 import { withoutResults, withoutTexts } from './lesser-outcome.ts';
-import { isTaskOver, type TaskOutcome } from './task-decision.ts';
+import { isTaskOver, movesOf, type TaskOutcome } from './task-decision.ts';
 
 export interface DeliveryOptions {
   cluster: Cluster;
@@ -24,9 +24,14 @@ const refusalsBorne = 3;
 /**
  * Writes a task's outcome to its status, and keeps at it through outages for as long as it takes. What the API server
  * refuses for its size or shape is told with less and less of what came from the guest. Resolves when it is written, or
- * when nobody can want it any more: the task is gone, over, bound to another node, or claimed anew.
+ * when nobody can want it any more: the task is gone, over, bound to another node, or claimed anew. `shared`: another host,
+ * or another life of this one's journal, had a hand in it, and may look for it in the guest.
  */
-export async function deliver(task: GuestTask, outcome: TaskOutcome, options: DeliveryOptions): Promise<void> {
+export async function deliver(
+  task: GuestTask,
+  outcome: TaskOutcome,
+  options: DeliveryOptions,
+): Promise<{ shared: boolean }> {
   const { cluster, journalId, clock, logger, signal } = options;
   let current = task;
   let told = outcome;
@@ -35,10 +40,10 @@ export async function deliver(task: GuestTask, outcome: TaskOutcome, options: De
   for (let waitMs = firstRetryMs; ; waitMs = Math.min(waitMs * 2, longestRetryMs)) {
     try {
       await cluster.replaceStatus(guestTasks, withOutcome(current, told, clock.now()), { signal });
-      return;
+      return { shared: movesOf(current) > 0 };
     } catch (error) {
       signal.throwIfAborted();
-      if (isNotFound(error)) return;
+      if (isNotFound(error)) return { shared: movesOf(current) > 0 };
       const refusal = isRefusedAsIs(error);
       refusals = refusal ? refusals + 1 : 0;
       if (refusal === 'size' || refusals === refusalsBorne) {
@@ -51,8 +56,10 @@ export async function deliver(task: GuestTask, outcome: TaskOutcome, options: De
       }
     }
     const fresh = await latest(current, options);
-    if (!fresh || isTaskOver(fresh) || fresh.spec.nodeName !== task.spec.nodeName) return;
-    if (fresh.status?.claim && fresh.status.claim.journal !== journalId) return;
+    if (!fresh) return { shared: movesOf(current) > 0 };
+    if (fresh.spec.nodeName !== task.spec.nodeName) return { shared: true };
+    if (fresh.status?.claim && fresh.status.claim.journal !== journalId) return { shared: true };
+    if (isTaskOver(fresh)) return { shared: movesOf(fresh) > 0 };
     current = fresh;
   }
 }

@@ -51,6 +51,8 @@ export interface TaskExecutorOptions {
 }
 
 const retryMs = 1000;
+/** Of a guest, after a restart: launchers removed the files of those before. */
+const mostRecalled = 64;
 
 const unknownAction = {
   phase: 'Failed',
@@ -193,9 +195,19 @@ export class TaskExecutor {
     if (this.#underWay.get(uid)?.run || this.#options.journal.get(uid)) this.#parting.part(uid, task.metadata);
   }
 
-  /** Tasks that went while no agent looked leave nothing behind. `uids`: those that this node has. */
-  forgetAllBut(uids: ReadonlySet<string>): void {
-    this.#parting.partFromAllBut(new Set([...uids, ...this.#underWay.keys()]));
+  /**
+   * Takes up what earlier lives of this process left behind. `tasks`: those that this node has. Others went while no agent
+   * looked, and leave nothing. What was delivered last may still have files in its guest, which may go now.
+   */
+  takeUp(tasks: readonly GuestTask[]): void {
+    const { journal, registry } = this.#options;
+    this.#parting.partFromAllBut(new Set([...tasks.map(uidOf), ...this.#underWay.keys()]));
+    const delivered = tasks.filter((task) => isDeliveredRun(task, journal.id));
+    for (const [uuid, runs] of Map.groupBy(delivered, ({ spec }) => spec.guestUID ?? '')) {
+      const guest = registry.get(uuid);
+      const last = runs.toSorted(byCompletion).slice(-mostRecalled);
+      for (const task of last) actionOf(task)?.action.delivered?.(task, guest);
+    }
   }
 
   /** Resolves when nothing is under way any more; abort the signal first. */
@@ -294,8 +306,8 @@ export class TaskExecutor {
   async #deliver(task: GuestTask, outcome: TaskOutcome, guest: LiveGuest, { action }: KnownAction): Promise<void> {
     const { cluster, journal, clock, logger, signal } = this.#options;
     const entry = journal.get(uidOf(task));
-    await deliver(task, outcome, { cluster, journalId: journal.id, clock, logger, signal });
-    if (entry?.state === 'ended' && !entry.shared && movesOf(task) === 0) action.delivered?.(task, guest);
+    const { shared } = await deliver(task, outcome, { cluster, journalId: journal.id, clock, logger, signal });
+    if (entry?.state === 'ended' && !entry.shared && !shared) action.delivered?.(task, guest);
     this.#afterDelivery(task);
   }
 
@@ -347,6 +359,20 @@ export class TaskExecutor {
     logger.error({ err: error, task: uid }, 'a task could not be carried on: trying again');
     this.#pause(task);
   }
+}
+
+/** Whether this journal alone saw a command to its end, and the API server has what came of it. */
+function isDeliveredRun(task: GuestTask, journalId: string): boolean {
+  const { claim, exec, startTime } = task.status ?? {};
+  // What somebody else called over may still run.
+  const hasResult = exec?.exitCode !== undefined || exec?.signal !== undefined;
+  if (!isTaskOver(task) || !hasResult || claim?.journal !== journalId) return false;
+  // One that was taken over was begun before it was claimed by this journal.
+  return movesOf(task) === 0 && claim.time === startTime;
+}
+
+function byCompletion(a: GuestTask, b: GuestTask): number {
+  return Date.parse(a.status?.completionTime ?? '') - Date.parse(b.status?.completionTime ?? '');
 }
 
 function guestKeyOf({ metadata, spec }: GuestTask): ObjectKey {

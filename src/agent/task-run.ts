@@ -112,8 +112,8 @@ export class TaskRun {
       // The API server is the better place for it than nowhere.
       logger.error({ err: error, task: uid }, 'the journal could not be written: delivering the outcome without it');
     }
-    await deliver(shown, outcome, { cluster, journalId: journal.id, clock, logger, signal: stopped });
-    if (!shared) action.delivered?.(task, guest);
+    const delivery = await deliver(shown, outcome, { cluster, journalId: journal.id, clock, logger, signal: stopped });
+    if (!shared && !delivery.shared) action.delivered?.(task, guest);
     return 'delivered';
   }
 

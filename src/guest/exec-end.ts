@@ -18,6 +18,15 @@ export type ExecEnd =
   | { kind: 'withdrawn' }
   | { kind: 'noSpool' };
 
+type OwnEnd =
+  | Extract<ExecEnd, { kind: 'noSpool' }>
+  | (Extract<ExecEnd, { kind: 'ended' }> & { report: { killed: false } });
+
+/** Whether the command came to this end by itself, wanted or not. */
+export function isOwnEnd(end: ExecEnd): end is OwnEnd {
+  return end.kind === 'noSpool' || (end.kind === 'ended' && !end.report.killed);
+}
+
 export function unknownEnd(reason: UnknownReason, message: string): ExecEnd {
   return { kind: 'unknown', reason, message };
 }

@@ -11,6 +11,8 @@ export type SpoolReport =
       /** As a shell has it: 128 + signal when `how` is `signal`. */
       code: number;
       how: HowEnded;
+      /** It was sent a signal because nobody wanted it any more: in this life of the process or in an earlier one. */
+      killed: boolean;
       /** Head and tail where what is kept of the stream is longer than both together. */
       stdout: Buffer;
       stderr: Buffer;
@@ -42,7 +44,7 @@ export type SpoolReport =
   | { state: 'taken' | 'nospool' };
 
 const firstLine =
-  /^qga1 (\S+) (?:(taken|nospool)|(absent|withdrawn|rebooted|lost) (\S+)|running (\S+) (\d+)\+? (\d+)\+?|done (\S+) (\d{1,3}) (exit|signal|none|nouser|nodir) (\d+\+?) (\d+\+?))\n/;
+  /^qga1 (\S+) (?:(taken|nospool)|(absent|withdrawn|rebooted|lost) (\S+)|running (\S+) (\d+)\+? (\d+)\+?|done (\S+) (\d{1,3}) (exit|signal|none|nouser|nodir)( killed)? (\d+\+?) (\d+\+?))\n/;
 
 /**
  * Parses what a script of run `id` printed; undefined when it is not its report: a pid that was used again can bring
@@ -51,7 +53,7 @@ const firstLine =
 export function parseSpoolReport(stdout: Buffer, stderr: Buffer, id: string): SpoolReport | undefined {
   const match = firstLine.exec(stdout.toString('latin1', 0, 256));
   if (!match) return undefined;
-  const [line, runId, plain, state, bootId, runningBootId, outSoFar, errSoFar, doneBootId, code, how, out, err] = match;
+  const [line, runId, plain, state, bootId, runningIn, outSoFar, errSoFar, doneIn, code, how, killed, out, err] = match;
   if (runId !== id) return undefined;
   if (plain) return { state: plain as 'taken' };
   if (state) return { state: state as 'absent', bootId: bootId as string };
@@ -61,14 +63,15 @@ export function parseSpoolReport(stdout: Buffer, stderr: Buffer, id: string): Sp
     stderrBytes: Number.parseInt(errSoFar ?? err ?? '', 10),
   };
   if (!Number.isSafeInteger(bytes.stdoutBytes) || !Number.isSafeInteger(bytes.stderrBytes)) return undefined;
-  if (runningBootId) {
-    return { state: 'running', bootId: runningBootId, ...cut(printed, stderr, progressBytes), ...bytes };
+  if (runningIn) {
+    return { state: 'running', bootId: runningIn, ...cut(printed, stderr, progressBytes), ...bytes };
   }
   return {
     state: 'done',
-    bootId: doneBootId as string,
+    bootId: doneIn as string,
     code: Number(code),
     how: how as HowEnded,
+    killed: killed !== undefined,
     ...cut(printed, stderr, 2 * shownBytes),
     ...bytes,
     moreStdout: out?.endsWith('+') === true,

@@ -43,6 +43,7 @@ const runVariable = 'QGA_RUN';
  *   waiting (C9); bounded, so that none fills the guest's either.
  * - `<id>.in` and `.sh` are what it reads and the script it runs.
  * - `<id>.end` holds the exit code and how it came; `<id>.full` says that nothing was started for want of space.
+ * - `<id>.kill` says that the command was to be ended: where it stood before the end came, `.end` says so, too.
  *
  * Everything is a shell built-in except the command itself, its setsid, and what keeps and prints what it printed: forks
  * and programs are what costs, and after them the text, which the shell reads byte by byte. Names begin with `_qga`, so
@@ -110,7 +111,7 @@ exit
  * The script that ends a run: SIGTERM to all of its processes, and SIGKILL to those that are left after a grace. Its own
  * are those of its session, their descendants, and, where grep can read past a NUL, whatever has its variable. Each is
  * named by its pid and its start, since pids come again. A run that has not been started never will be: the script takes
- * its claim.
+ * its claim. One that has ended by itself is left as it is, and so is what it put into the background.
  */
 export function killScript(id: string, graceSeconds: number): string {
   return `{
@@ -152,8 +153,11 @@ set -- \${_qga_l##*) }
 set -- $_qga_sent
 done
 }
+if [ "$_qga_all" ] && ! [ -e "$_qga.end" ]; then
+true >"$_qga.kill"
 _qga_kill TERM
 (sleep ${graceSeconds}; _qga_kill KILL) </dev/null >/dev/null 2>&1 &
+fi
 echo "qga1 ${id} taken"
 exit
 }
@@ -215,6 +219,7 @@ ${inside.filter(Boolean).join('\n')}
 _qga_code=$?
 if [ $_qga_code -gt 128 ] && [ -s "$_qga.sig" -o $_qga_code -eq 130 -o $_qga_code -eq 141 ]; then _qga_how=signal
 elif [ $_qga_code -eq 127 ] && [ -e "$_qga.none" ]; then read -r _qga_how <"$_qga.none"; fi
+[ ! -e "$_qga.kill" ] || _qga_how="$_qga_how killed"
 true >"$_qga.room"; echo "$_qga_code $_qga_how" >"$_qga.end"
 } 4>&1 >&5 2>"$_qga.sig" | _qga_keep "$_qga.err" >&9; } 5>&1 2>/dev/null | _qga_keep "$_qga.out" >&8; } 2>/dev/null`;
 }

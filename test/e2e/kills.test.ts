@@ -80,6 +80,35 @@ it('keeps a result through an agent that is down when the command ends', async (
   expect(await linesOf('down')).toBe(1);
 });
 
+it('keeps a result though the command’s deadline, too, came while the agent was down', async () => {
+  const name = await operator.create({ ...oneLine('late', 1), activeDeadlineSeconds: 4 });
+  await operator.until(name, ({ status }) => status?.active === 1);
+  await operator.agent().kill();
+  await delay(6000);
+
+  await operator.agent().restart();
+
+  // The job may be over by then: it waits for a silent host for seconds only.
+  const task = async () => (await operator.tasksOf(name))[0]?.status;
+  await expect.poll(task, { timeout: 60_000 }).toMatchObject({ reason: 'NonZeroExit', exec: { exitCode: 7 } });
+  expect(await linesOf('late')).toBe(1);
+});
+
+it('removes what runs left in the guest that an earlier life of the agent had delivered', async () => {
+  const names: string[] = [];
+  for (let run = 0; run < 8; run++) names.push(await operator.create(oneLine(`left-${run}`)));
+  for (const name of names) await operator.ended(name);
+  const tasks = (await Promise.all(names.map(operator.tasksOf))).flat();
+  expect(tasks).toHaveLength(8);
+
+  await operator.agent().restart();
+  await operator.ended(await operator.create(oneLine('after-them')));
+
+  const guest = await sharedGuest('web-1');
+  const kept = async () => (await guest.sh('ls /run/qga')).stdout;
+  for (const { metadata } of tasks) await expect.poll(kept, { timeout: 10_000 }).not.toContain(metadata.uid);
+});
+
 it('gets the result of a run though libvirtd was killed in its midst', async () => {
   const name = await operator.create(oneLine('libvirtd', 2));
   await operator.until(name, ({ status }) => status?.active === 1);

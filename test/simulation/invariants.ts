@@ -19,7 +19,10 @@ const atMostOnce: Invariant = {
   },
 };
 
-/** A finished command's result reaches its task's status, or that says `Unknown`: never nothing, never another's. */
+/**
+ * A finished command's result reaches its task's status, or that says `Unknown`: never nothing, never another's, and no
+ * failure that was none because nobody waited for it any longer.
+ */
 const itsOwnResult: Invariant = {
   rule: "a finished command's result reaches the status, or the status says Unknown",
   violations: (world) => world.api.list(guestTasks).items.flatMap((task) => falsehoodsOf(task, world)),
@@ -32,7 +35,9 @@ function falsehoodsOf({ metadata, spec, status }: GuestTask, { truth }: World): 
   if (status?.exec) {
     const { exitCode, signal, stdout = '' } = status.exec;
     const real = starts.find(({ end }) => end?.code === exitCode && end?.signal === signal && end?.stdout === stdout);
-    return real ? [] : [`${said}, ${JSON.stringify(status.exec)}, but its starts were ${JSON.stringify(starts)}`];
+    if (!real) return [`${said}, ${JSON.stringify(status.exec)}, but its starts were ${JSON.stringify(starts)}`];
+    const succeeded = real.end?.code === 0 && !real.killed;
+    return succeeded && status.phase !== 'Succeeded' ? [`${said}, but it exited with 0 and nobody had ended it`] : [];
   }
   const phase = status?.phase;
   if (phase === 'Unknown') {

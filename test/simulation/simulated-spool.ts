@@ -30,7 +30,7 @@ interface Run {
   /** Whether the command's own process lives. */
   alive: boolean;
   /** As `.end` has it. */
-  end?: { code: number; how: 'exit' | 'signal'; stdout: string };
+  end?: { code: number; how: string; stdout: string };
 }
 
 const firstPid = 300;
@@ -164,7 +164,11 @@ export class SimulatedSpool {
     trace?.say(name, `start ${start.number} ends: ${JSON.stringify(end)}`);
     if (!shell.alive) return;
     const { code = 0, signal, stdout } = end;
-    run.end = signal === undefined ? { code, how: 'exit', stdout } : { code: 128 + signal, how: 'signal', stdout };
+    const killed = start.killed ? ' killed' : '';
+    run.end =
+      signal === undefined
+        ? { code, how: `exit${killed}`, stdout }
+        : { code: 128 + signal, how: `signal${killed}`, stdout };
     this.#tell(shell, this.#look(shell.launcher.id));
   }
 
@@ -188,6 +192,7 @@ export class SimulatedSpool {
     }
     if (run === 'withdrawn' || !run.alive) return 'taken\n';
     trace?.say(name, `start ${run.start.number} is killed`);
+    run.start.killed = true;
     const heeds = chance.happens(0.7);
     const withinMs = heeds ? chance.between(1, 200) : graceSeconds * 1000;
     timeline.in(withinMs, () => this.#commandEnds(run, { signal: heeds ? sigterm : sigkill, stdout: '' }));

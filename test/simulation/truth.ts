@@ -7,6 +7,8 @@ export interface Start {
   /** The command's arguments: the job's name first. */
   command: readonly string[];
   at: number;
+  /** Somebody ended it who wanted it no more. */
+  killed?: true;
   /** What it printed, how it exited or which signal ended it; a start that a reboot or a restart cut off has none. */
   end?: { stdout: string; code?: number; signal?: number; at: number };
 }

@@ -2,8 +2,8 @@ import { referencesOfExec } from '../../api/action-inputs.ts';
 import type { GuestTask } from '../../api/resources.ts';
 import type { Exec } from '../../api/schema/exec.ts';
 import { shellsOwnMessage, shellsOwnVariables } from '../../api/shell-variables.ts';
-import type { ExecEnd } from '../../guest/exec-end.ts';
-import { launchOf } from '../../guest/exec-launch.ts';
+import { type ExecEnd, isOwnEnd } from '../../guest/exec-end.ts';
+import { type Launch, launchOf } from '../../guest/exec-launch.ts';
 import { type ExecProgress, runExec } from '../../guest/exec-run.ts';
 import { failureReason } from '../../guest/failure-reason.ts';
 import { NotStagedError } from '../../guest/staged-script.ts';
@@ -90,11 +90,18 @@ async function runSpooled(run: ActionRun, exec: Exec, withdrawn: AbortSignal): P
   }
   if (end.kind === 'withheld') return undefined;
   if (end.kind === 'notStarted') return await whyNotStarted(task, guest, end, { clock, signal: stopped });
-  if (withdrawn.aborted) return endOfUnwanted(end, withdrawn.reason, launch.graceSeconds);
+  const ending = endingOf(end, launch, withdrawn);
+  if (end.kind !== 'ended' || withdrawn.reason instanceof TaskDeleted) return ending;
+  return await storeOutput({ ...run, withdrawn }, exec, end.report, ending);
+}
+
+type FoundEnd = Exclude<ExecEnd, { kind: 'notStarted' | 'otherBoot' | 'withheld' }>;
+
+function endingOf(end: FoundEnd, launch: Launch, withdrawn: AbortSignal): Ending {
+  if (withdrawn.aborted && !isOwnEnd(end)) return endOfUnwanted(end, withdrawn.reason, launch.graceSeconds);
   if (end.kind === 'withdrawn') throw new TypeError('a run that nobody withdrew was withdrawn');
-  const { user, workingDirectory } = launch;
-  const ending = outcomeOfEnd(end, { program: launch.command[0] ?? '', user, workingDirectory });
-  return end.kind === 'ended' ? await storeOutput(run, exec, end.report, ending) : ending;
+  const { command, user, workingDirectory } = launch;
+  return outcomeOfEnd(end, { program: command[0] ?? '', user, workingDirectory });
 }
 
 function shownProgress({ stdout, stderr, stdoutBytes, stderrBytes }: ExecProgress): Progress {
@@ -114,16 +121,11 @@ function tailText(tail: Buffer, totalBytes: number): string {
   return totalBytes > tail.length ? `[… so far ${totalBytes} bytes, of which the last …]\n${text}` : text;
 }
 
-/** The end of a command that nobody wanted any more by then. */
-function endOfUnwanted(
-  end: Exclude<ExecEnd, { kind: 'notStarted' | 'otherBoot' | 'withheld' }>,
-  why: unknown,
-  graceSeconds: number,
-): Ending {
+/** The end to which a command was brought, or may have been, because nobody wanted it any more. */
+function endOfUnwanted(end: Exclude<FoundEnd, { kind: 'noSpool' }>, why: unknown, graceSeconds: number): Ending {
   const { reason, because } = reasonOf(why);
   switch (end.kind) {
-    case 'withdrawn':
-    case 'noSpool': {
+    case 'withdrawn': {
       const phase = reason === 'DeadlineExceeded' ? 'Failed' : 'Skipped';
       return { phase, reason, message: `${because}: nothing was started` };
     }

@@ -1,5 +1,5 @@
 import type { FreezeAction, FreezeHook, FreezeResult } from '../../api/schema/freeze.ts';
-import type { ExecEnd } from '../../guest/exec-end.ts';
+import { type ExecEnd, isOwnEnd } from '../../guest/exec-end.ts';
 import { launchOf } from '../../guest/exec-launch.ts';
 import { type ExecRun, runExec } from '../../guest/exec-run.ts';
 import { failureReason } from '../../guest/failure-reason.ts';
@@ -118,7 +118,7 @@ async function runHook(
     if (end.kind === 'notStarted') return { reason: failureReason(end.error), message: end.error.message, seconds };
     const never = end.kind === 'withdrawn' || end.kind === 'withheld';
     const result = never ? {} : resultOf(outcomeOfEnd(end, { program: command[0] ?? '' }));
-    if (!late.signal.aborted) return { ...result, seconds };
+    if (!late.signal.aborted || isOwnEnd(end)) return { ...result, seconds };
     const message = `not over after ${timeoutSeconds} seconds: it was ended`;
     return { ...result, reason: 'HookTimedOut', message, seconds };
   } finally {

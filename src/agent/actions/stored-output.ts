@@ -18,6 +18,8 @@ type Stored = NonNullable<ExecResult['stored']>;
 const partBytes = 524_288;
 /** A guest that is silent for longer doesn't get its output kept; how the command ended is told all the same. */
 const longestSilenceMs = 15 * 60_000;
+/** The same where nobody waits for the command any longer: a deadline, or a job that let go of it. */
+const longestSilenceAfterwardsMs = 60_000;
 
 /**
  * Brings what is kept of a command's streams from the guest into objects of the task, where its output.store asks for
@@ -68,7 +70,7 @@ async function storeStream(
 /** What the file holds, opened anew and read on wherever that failed: to read does no harm. Throws an AgentError. */
 async function* patientChunks(run: ActionRun, path: string, most: number): AsyncGenerator<Buffer> {
   const { guest, clock, stopped } = run;
-  const patience = new Patience(run, { command: guestFileRead.name, longestMs: longestSilenceMs });
+  const patience = patienceOf(run);
   for (let at = 0; at < most; ) {
     try {
       const file = await GuestFile.open(guest.agent, path, 'r', { clock, signal: stopped });
@@ -87,6 +89,13 @@ async function* patientChunks(run: ActionRun, path: string, most: number): Async
       if (!(error instanceof AgentError) || !(await patience.bears(error))) throw error;
     }
   }
+}
+
+function patienceOf(run: ActionRun): Patience {
+  const command = guestFileRead.name;
+  if (!run.withdrawn.aborted) return new Patience(run, { command, longestMs: longestSilenceMs });
+  const { signal: never } = new AbortController();
+  return new Patience({ ...run, withdrawn: never }, { command, longestMs: longestSilenceAfterwardsMs });
 }
 
 /** The same bytes in full parts and a last one, in however small pieces the guest gives them: each part is an object. */

@@ -133,8 +133,17 @@ it('ends the command when it is withdrawn, and tells how that went', async () =>
     onProgress: () => withdraw.abort(),
   });
 
-  expect(await ending).toMatchObject({ kind: 'ended', report: { how: 'signal', code: 143 } });
+  expect(await ending).toMatchObject({ kind: 'ended', report: { how: 'signal', code: 143, killed: true } });
   expect(starts()).toBe(0);
+});
+
+it('tells as it ended what had ended by itself before it was withdrawn', async () => {
+  const { run, withdraw } = setUp();
+  await run();
+  withdraw.abort();
+
+  const ended = { kind: 'ended', report: { how: 'exit', code: 3, killed: false } };
+  expect(await run({ sentBefore: { bootId } })).toMatchObject(ended);
 });
 
 it('starts nothing that was withdrawn before it was sent', async () => {

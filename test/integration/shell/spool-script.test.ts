@@ -204,7 +204,37 @@ describe.each(shells)('under %s', (shell, ...more) => {
     expect(report.stdout.toString()).toMatch(/\n1999\n2000\n$/);
     expect(send(id, killScript(id, 5))).toEqual({ state: 'taken' });
     await new Promise((resolve) => child.on('close', resolve));
-    expect(look(id)).toMatchObject({ state: 'done', how: 'signal', code: 143 });
+    expect(look(id)).toMatchObject({ state: 'done', how: 'signal', code: 143, killed: true });
+  });
+
+  it('does not call killed what had ended by itself, and leaves alone what that put into the background', () => {
+    const mark = join(root, `${randomUUID()}.pid`);
+    const { id, report } = run({ command: ['sh', '-c', `sleep 30 >&- 2>&- & echo $! >${mark}; kill -TERM $$`] });
+
+    expect(send(id, killScript(id, 1))).toEqual({ state: 'taken' });
+
+    expect(report).toMatchObject({ state: 'done', how: 'signal', code: 143, killed: false });
+    expect(look(id)).toEqual(report);
+    expect(isAlive(readFileSync(mark, 'utf8').trim())).toBe(true);
+    killAllOf(id);
+  });
+
+  it('tells that a command was killed though it heeds that by an exit of its own', async () => {
+    const id = randomUUID();
+    const mark = join(root, `${id}.mark`);
+    const heeding = `trap 'exit 0' TERM; : >${mark}; while :; do sleep 0.05; done`;
+    const child = spawn(shell, [...more, '-s', id]);
+    child.stdin.end(inRoot(startScript({ id, launch: launchFor({ command: ['sh', '-c', heeding] }) })));
+    await expect.poll(() => existsSync(mark), { timeout: 10_000 }).toBe(true);
+
+    expect(send(id, killScript(id, 5))).toEqual({ state: 'taken' });
+    await new Promise((resolve) => child.on('close', resolve));
+    const killed = { state: 'done', how: 'exit', code: 0, killed: true };
+    expect(look(id)).toMatchObject(killed);
+
+    // A later life of the agent kills it again, and looks.
+    expect(send(id, killScript(id, 5))).toEqual({ state: 'taken' });
+    expect(look(id)).toMatchObject(killed);
   });
 
   it('ends all that a command started, wherever it went, and what ignores SIGTERM after a grace', async () => {
@@ -219,7 +249,7 @@ describe.each(shells)('under %s', (shell, ...more) => {
     expect(send(id, killScript(id, 1))).toEqual({ state: 'taken' });
 
     await new Promise((resolve) => child.on('close', resolve));
-    expect(look(id)).toMatchObject({ state: 'done', how: 'signal', code: 137 });
+    expect(look(id)).toMatchObject({ state: 'done', how: 'signal', code: 137, killed: true });
     await expect.poll(() => pids().filter(isAlive)).toEqual([]);
   });
 

@@ -1,4 +1,4 @@
-import { expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import type { TaskOutcome } from '../../../src/agent/task-decision.ts';
 import { deliver, withOutcome } from '../../../src/agent/task-delivery.ts';
 import type { GuestTask } from '../../../src/api/resources.ts';
@@ -124,6 +124,51 @@ it.each([
   await delivering;
 
   expect(taken).toMatchObject({ phase: 'Failed', exec: { stdout: 'canary' } });
+});
+
+describe('whether other hosts had a hand in a delivered task', () => {
+  const moved = (moves: number, nodeName = 'hv1') => ({ ...task, spec: { ...task.spec, moves, nodeName } });
+  const conflict = new ApiError(409, 'Conflict', 'the object has been modified');
+  const notFound = new ApiError(404, 'NotFound', 'no such task');
+  const over = withOutcome(task, outcome, noon);
+  const claimedAnew = { ...task, status: { ...task.status, claim: { ...claim, journal: 'journal-2' } } };
+
+  it.each<[string, Error | undefined, GuestTask | Error, boolean]>([
+    ['no: it wrote the outcome', undefined, task, false],
+    ['no: the outcome turns out to be written', conflict, over, false],
+    ['no: the task is gone', notFound, notFound, false],
+    ['no: another task took its name', conflict, aTask(aJob(), aGuest('web-2')), false],
+    ['yes: the task is at another host', conflict, moved(1, 'hv2'), true],
+    ['yes: the task ended at another host', conflict, { ...over, spec: moved(1, 'hv2').spec }, true],
+    ['yes: the task was at another host and is back', conflict, moved(2), true],
+    ['yes: the task was at another host and is over', conflict, { ...over, spec: moved(2).spec }, true],
+    ['yes: another journal claimed the task', conflict, claimedAnew, true],
+  ])('%s', async (_, refusal, found, shared) => {
+    let refused = false;
+    const cluster = {
+      async replaceStatus(_kind: unknown, written: GuestTask) {
+        if (refusal && !refused) {
+          refused = true;
+          throw refusal;
+        }
+        return written;
+      },
+      async get() {
+        if (found instanceof Error) throw found;
+        return found;
+      },
+    } as unknown as Cluster;
+    const signal = new AbortController().signal;
+    const options = {
+      cluster,
+      journalId: 'journal-1',
+      clock: new FakeClock(),
+      logger: recordingLogger().logger,
+      signal,
+    };
+
+    expect(await deliver(task, outcome, options)).toEqual({ shared });
+  });
 });
 
 const lost = { phase: 'Unknown', reason: 'JournalLost' } as const;

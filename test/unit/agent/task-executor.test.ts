@@ -8,10 +8,11 @@ import { GuestRegistry } from '../../../src/agent/guest-registry.ts';
 import type { TaskOutcome } from '../../../src/agent/task-decision.ts';
 import { TaskExecutor, type TaskExecutorOptions } from '../../../src/agent/task-executor.ts';
 import type { GuestTask } from '../../../src/api/resources.ts';
-import type { Hypervisor } from '../../../src/guest/hypervisor.ts';
+import type { Hypervisor, HypervisorEvent } from '../../../src/guest/hypervisor.ts';
 import { Journal } from '../../../src/guest/journal.ts';
 import type { Cluster } from '../../../src/kube/cluster.ts';
 import { ApiError } from '../../../src/kube/errors.ts';
+import { LibvirtError, virErrorNumber } from '../../../src/libvirt/errors.ts';
 import { timestamp } from '../../../src/seams/clock.ts';
 import { aFreezeTask, aGuest, aJob, aTask, aWindow, noon } from '../manager/objects.ts';
 import { aDomain } from '../support/a-domain.ts';
@@ -137,6 +138,84 @@ it.each([
   await executor.drained();
 
   expect(registry.get(uuid).finishedRuns).toEqual(Array(listed).fill(uid));
+});
+
+it('leaves in its guest what a run left there whose task turns out to be at another host when it is delivered', async () => {
+  const { journal, registry, executor } = await executorWith({
+    cluster: {
+      async replaceStatus() {
+        throw new ApiError(409, 'Conflict', 'the object has been modified');
+      },
+      get: async () => ({ ...task, spec: { ...task.spec, moves: 1, nodeName: 'hv2' } }) as never,
+    },
+  });
+  const task = aClaimedTask(journal.id);
+  const outcome = { phase: 'Succeeded', reason: 'Completed' } as const;
+  await journal.record(task.metadata.uid ?? '', { state: 'ended', outcome });
+
+  await executor.reconcile(task);
+  await executor.drained();
+
+  expect(registry.get(uuid).finishedRuns).toEqual([]);
+});
+
+it('lists what the last runs that an earlier life of the process delivered left in their guest, and no others', async () => {
+  const { journal, registry, executor } = await executorWith({ cluster: {} });
+  const claim = { node: 'hv1', instance: 'me', journal: journal.id, bootId: 'boot-1', time: claimedAt };
+  const exec = { exitCode: 0, stdoutBytes: 0, stderrBytes: 0 };
+  const over = { phase: 'Succeeded', claim, startTime: claimedAt, exec } as const;
+  const named = (name: string, status: GuestTask['status'], spec: Partial<GuestTask['spec']> = {}): GuestTask => {
+    const task = aTask(aJob(), guest, status);
+    return { ...task, metadata: { ...task.metadata, uid: name }, spec: { ...task.spec, ...spec } };
+  };
+  const earlier = Array.from({ length: 70 }, (_, second) =>
+    named(`run-${second}`, { ...over, completionTime: timestamp(noon + second * 1000) }),
+  );
+
+  executor.takeUp([
+    ...earlier.toReversed(),
+    named('goes on', { phase: 'Running', claim }),
+    named('given up by the manager', { ...over, phase: 'Unknown', reason: 'HostGone', exec: { stdoutBytes: 3 } }),
+    named('was at another host', over, { moves: 2 }),
+    named('begun by a journal that was lost since', { ...over, startTime: timestamp(noon - 60_000) }),
+    named('of a lost journal', { ...over, claim: { ...claim, journal: 'a-lost-one' } }),
+  ]);
+
+  expect(registry.get(uuid).finishedRuns).toEqual(earlier.slice(-64).map(({ metadata }) => metadata.uid));
+});
+
+it('keeps nothing of a guest whose domain vanished while a task ran there, once that has ended', async () => {
+  const vanished = Promise.withResolvers<void>();
+  let told: GuestTask | undefined;
+  const { journal, registry, executor, clock } = await executorWith({
+    cluster: { replaceStatus: async (_kind: unknown, written: never) => (told = written) },
+    freezes: { find: () => undefined },
+    hypervisor: {
+      info: () => undefined,
+      domain: async () => undefined,
+      async agentCommand() {
+        await vanished.promise;
+        throw new LibvirtError({ code: virErrorNumber.NO_DOMAIN, domain: 10, level: 2, message: 'no domain' }, false);
+      },
+    },
+  });
+  const task = aClaimedTask(journal.id);
+  await journal.record(task.metadata.uid ?? '', { state: 'sending', guest: uuid, action: 'exec', bootId: 'boot-1' });
+  await executor.reconcile(task);
+  const stopped = { type: 'lifecycle', uuid, name: 'web-1', event: 'stopped', detail: 1 } as HypervisorEvent;
+  registry.get(uuid).departure.onEvent(stopped, clock.monotonic());
+
+  registry.gone(uuid, clock.monotonic());
+  registry.listed([], clock.monotonic());
+  expect(registry.find(uuid)?.running.size).toBe(1);
+  vanished.resolve();
+  await executor.drained();
+
+  expect(told?.status).toMatchObject({ phase: 'Unknown', reason: 'GuestStopped' });
+  // As the watch tells of it.
+  await executor.reconcile({ ...task, ...told });
+  registry.listed([], clock.monotonic());
+  expect(registry.find(uuid)).toBeUndefined();
 });
 
 it('disarms the guard of a freeze that was being prepared when its process died and somebody called its task over', async () => {

@@ -12,6 +12,7 @@ import type { GuestTask } from '../../../src/api/resources.ts';
 import type { Hold } from '../../../src/guest/freeze-hold.ts';
 import { Journal, type Sent } from '../../../src/guest/journal.ts';
 import type { Cluster } from '../../../src/kube/cluster.ts';
+import { ApiError } from '../../../src/kube/errors.ts';
 import { aFreezeTask, after, aGuest, aWindow, held } from '../manager/objects.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { recordingLogger } from '../support/recording-logger.ts';
@@ -57,6 +58,28 @@ it('does not take for its end that a thaw is owed to a guest that left frozen an
   expect(journal.get(task.metadata.uid ?? '')).toMatchObject({ state: 'sending' });
 });
 
+it.each([
+  ['may remove what it left in its guest', 'hv1', 0, true],
+  ['leaves what it left there to nobody where it went to another host meanwhile', 'hv2', 1, false],
+  ['leaves what it left there to nobody where it went to another host and came back meanwhile', 'hv1', 2, false],
+])('%s', async (_, nodeName, moves, mayGo) => {
+  const journal = await Journal.open<TaskOutcome>(mkdtempSync(join(root, 'node-')));
+  const claim = { node: 'hv1', instance: 'me', journal: journal.id, time: after(0) };
+  const task = aFreezeTask(aWindow(), aGuest('web-1'), { ...held(), claim });
+  const told: string[] = [];
+  const action: Action = {
+    commands: () => [],
+    run: async () => ({ phase: 'Succeeded', reason: 'Completed' }),
+    delivered: ({ metadata }) => void told.push(metadata.uid ?? ''),
+  };
+
+  const latest = { ...task, spec: { ...task.spec, nodeName, moves } };
+  const { how } = await carriedOut({ freezer: new SimulatedFreezer(), journal, task, action, latest });
+
+  expect(how).toBe('delivered');
+  expect(told).toEqual(mayGo ? [task.metadata.uid] : []);
+});
+
 interface Setting {
   freezer: SimulatedFreezer;
   journal: Journal<TaskOutcome>;
@@ -64,6 +87,8 @@ interface Setting {
   clock?: FakeClock;
   action?: Action;
   sentBefore?: Sent;
+  /** The task as the API server has it, where that is not as it was claimed. */
+  latest?: GuestTask;
 }
 
 async function carriedOut({
@@ -73,6 +98,7 @@ async function carriedOut({
   clock = new FakeClock(),
   action = freezeAction,
   sentBefore,
+  latest,
 }: Setting) {
   let delivered: GuestTask | undefined;
   const how = await new TaskRun({
@@ -83,7 +109,13 @@ async function carriedOut({
     sentBefore,
     openingKey: undefined,
     freezes: { find: () => undefined } as Partial<FreezeKeeper> as FreezeKeeper,
-    cluster: { replaceStatus: async (_, object) => (delivered = object as never) } as Partial<Cluster> as Cluster,
+    cluster: {
+      async replaceStatus(_kind: unknown, object: GuestTask) {
+        if (latest && (object.spec.moves ?? 0) !== latest.spec.moves) throw new ApiError(409, 'Conflict', 'modified');
+        return (delivered = object);
+      },
+      get: async () => latest,
+    } as unknown as Cluster,
     journal,
     clock,
     logger: recordingLogger().logger,

@@ -11,6 +11,7 @@ it('reads what a launcher tells of a command that ended', () => {
     bootId: 'boot',
     code: 3,
     how: 'exit',
+    killed: false,
     stdout: Buffer.from('out\n'),
     stderr: Buffer.from('err'),
     stdoutBytes: 4,
@@ -18,6 +19,11 @@ it('reads what a launcher tells of a command that ended', () => {
     moreStdout: false,
     moreStderr: true,
   });
+});
+
+it('tells an end of its own from one by the script that kills', () => {
+  expect(parse('qga1 id done boot 143 signal killed 0 0\n')).toMatchObject({ code: 143, how: 'signal', killed: true });
+  expect(parse('qga1 id done boot 143 signal 0 0\n')).toMatchObject({ code: 143, how: 'signal', killed: false });
 });
 
 it('takes no more from a guest than its scripts print', () => {

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { type ActionRun, DeadlineReached } from '../../../../src/agent/actions/action.ts';
+import { type ActionRun, DeadlineReached, TaskDeleted } from '../../../../src/agent/actions/action.ts';
 import { execAction } from '../../../../src/agent/actions/exec-action.ts';
 import { LiveGuest } from '../../../../src/agent/live-guest.ts';
+import type { OutputKeeper } from '../../../../src/agent/output-keeper.ts';
 import type { GuestTask } from '../../../../src/api/resources.ts';
 import type { Exec } from '../../../../src/api/schema/exec.ts';
 import { GuestAgent } from '../../../../src/guest/guest-agent.ts';
@@ -225,6 +226,104 @@ it('fails at once with a variable that shells keep for themselves, unless no she
   expect(problemOf({ command: ['x'], env })).toMatchObject({ reason: 'InvalidArguments' });
   expect(problemOf({ command: ['x'], env, mode: 'Direct' })).toBeUndefined();
   expect(problemOf({ command: ['x'], env: [{ name: 'PATH', value: '/bin' }] })).toBeUndefined();
+});
+
+describe('a command that nobody waits for any longer', () => {
+  const sentBefore = { guest: 'uuid', action: 'exec', bootId: 'boot' };
+  const withdrawn = AbortSignal.abort(new DeadlineReached());
+  const reporting = (said: string) => {
+    const exited = { exited: true, exitcode: 0, 'out-data': btoa(`qga1 uid ${said}\n`) };
+    return ({ execute }: Sent) => (execute === 'guest-exec-status' ? exited : undefined);
+  };
+
+  it.each([
+    ['done boot 0 exit 0 0', { phase: 'Succeeded', reason: 'Completed', exec: { exitCode: 0 } }],
+    ['done boot 3 exit 0 0', { phase: 'Failed', reason: 'NonZeroExit', exec: { exitCode: 3 } }],
+    ['done boot 9 none 0 0', { phase: 'Failed', reason: 'CommandNotFound' }],
+    ['nospool', { phase: 'Failed', reason: 'NoSpool' }],
+  ])('is told as it ended where it had ended by itself before: %s', async (said, ending) => {
+    const { carryOut } = setUp({ command: ['make'] }, { sentBefore, withdrawn, answer: reporting(said) });
+
+    expect(await carryOut()).toMatchObject(ending);
+  });
+
+  it.each([
+    ['done boot 143 signal killed 0 0', 'its deadline came: SIGTERM ended it, with all it had started'],
+    ['done boot 137 signal killed 0 0', 'its deadline came: SIGTERM, and after 10 s SIGKILL, ended it'],
+    ['done boot 0 exit killed 0 0', 'its deadline came: SIGTERM ended it'],
+  ])('is told as ended where it was, in whatever life of the agent: %s', async (said, message) => {
+    const { carryOut } = setUp({ command: ['make'] }, { sentBefore, withdrawn, answer: reporting(said) });
+
+    const ending = await carryOut();
+    expect(ending).toMatchObject({ phase: 'Failed', reason: 'DeadlineExceeded' });
+    expect(ending?.message).toContain(message);
+  });
+});
+
+describe('what is kept of the output of a command that was ended', () => {
+  const killed = 'done boot 143 signal killed 5 0\nhello';
+  const why = { deadline: new DeadlineReached(), deletion: new TaskDeleted() };
+
+  function ended(by: keyof typeof why | 'release', answer: (sent: Sent) => unknown = () => undefined) {
+    const kept: string[] = [];
+    const { carryOut, run, clock } = setUp(
+      { command: ['make'], output: { store: 'ConfigMap' } },
+      {
+        sentBefore: { guest: 'uuid', action: 'exec', bootId: 'boot' },
+        ...(by !== 'release' && { withdrawn: AbortSignal.abort(why[by]) }),
+        output: { keep: async (_kind, _stream, _part, bytes) => `kept-${kept.push(bytes.toString())}` } as OutputKeeper,
+        answer(sent) {
+          if (sent.execute === 'guest-file-read')
+            return answer(sent) ?? { count: 5, 'buf-b64': btoa('hello'), eof: true };
+          return sent.execute === 'guest-exec-status'
+            ? { exited: true, exitcode: 0, 'out-data': btoa(`qga1 uid ${killed}`) }
+            : answer(sent);
+        },
+      },
+    );
+    if (by === 'release') run.task.spec.release = true;
+    return { carryOut, kept, clock };
+  }
+
+  it.each([
+    ['deadline', 'DeadlineExceeded'],
+    ['release', 'Released'],
+  ] as const)('is stored after its %s', async (by, reason) => {
+    const { carryOut, kept } = ended(by);
+
+    expect(await carryOut()).toMatchObject({
+      phase: 'Failed',
+      reason,
+      exec: { signal: 15, stdout: 'hello', stored: { kind: 'ConfigMap', stdout: ['kept-1'], stdoutBytes: 5 } },
+    });
+    expect(kept).toEqual(['hello']);
+  });
+
+  it('is stored though the guest is silent for a moment', async () => {
+    let opens = 0;
+    const { carryOut } = ended('deadline', ({ execute }) =>
+      execute === 'guest-file-open' && ++opens === 1 ? late : undefined,
+    );
+
+    expect(await carryOut()).toMatchObject({ exec: { stored: { stdout: ['kept-1'] } } });
+  });
+
+  it('is waited for a minute at most in a guest that stays silent: the deadline is over', async () => {
+    const { carryOut, clock } = ended('deadline', ({ execute }) => (execute === 'guest-file-open' ? late : undefined));
+
+    const ending = await carryOut(3_600_000);
+
+    expect(ending).toMatchObject({ reason: 'DeadlineExceeded', exec: { signal: 15 } });
+    expect(ending?.message).toMatch(/SIGTERM ended it.*; its output could not be kept/);
+    expect(clock.monotonic()).toBeLessThan(90_000);
+  });
+
+  it('goes with a task that was deleted', async () => {
+    const { carryOut, kept } = ended('deletion');
+
+    expect(await carryOut()).toMatchObject({ phase: 'Failed', reason: 'Deleted' });
+    expect(kept).toEqual([]);
+  });
 });
 
 describe('what delivered runs left in a guest', () => {
