@@ -5,7 +5,7 @@ import { timestamp } from '../seams/clock.ts';
 import { dryRun } from './exec-job-dry-run.ts';
 import { endOfJob, type JobEnd, jobStatus } from './exec-job-status.ts';
 import { type Stop, stopOf } from './exec-job-stop.ts';
-import { type Course, courseAfter, courseOf } from './guest-course.ts';
+import { type Course, courseAfter, courseOf, notTriedAgain } from './guest-course.ts';
 import { fateOf, missingGuest, resultWithoutTask } from './guest-fate.ts';
 import { guestResultOf, isOver } from './guest-result.ts';
 import { nextLook } from './instants.ts';
@@ -59,6 +59,8 @@ interface Candidate {
   /** Milliseconds since the epoch. */
   notBefore: number;
   shown: GuestResult;
+  /** How its last attempt failed. */
+  failed?: GuestResult;
 }
 
 /** What a job does next. */
@@ -83,19 +85,19 @@ export function planExecJob({ job, guests, tasks, hostExists, hindrance = unhind
   const { courses, candidates } = lineUp(job, guests, tasks);
   const targets = courses.length + candidates.length;
   const ready: Candidate[] = [];
-  const pending: GuestResult[] = [];
+  const pending: Candidate[] = [];
   for (const candidate of candidates) {
     const fate = now < candidate.notBefore && !over ? candidate.shown : fateOf(candidate.guest, candidate.shown, turn);
     if (fate === 'start') ready.push(candidate);
-    else if (isOver(fate)) courses.push(courseAfter(job.spec, fate));
-    else pending.push(fate);
+    else if (isOver(fate)) courses.push(withoutTurn(job, candidate, fate));
+    else pending.push({ ...candidate, shown: fate });
   }
 
   const stop = stopOf(job, courses, targets);
   const create = stop ? [] : ready.slice(0, freeSlots(job, courses, guests, targets)).map(toTask);
   const results = [
     ...courses.map(({ result }) => result),
-    ...(stop ? [...pending, ...ready.map(({ shown }) => shown)].map((result) => skipped(result, stop)) : pending),
+    ...(stop ? [...pending, ...ready].map((each) => leftOut(each, stop)) : pending.map(({ shown }) => shown)),
     ...(stop ? [] : ready.map((candidate, index) => startedOrQueued(candidate, create[index]))),
   ];
   const waitingIsOver = over || now >= deadlines.starting;
@@ -136,7 +138,7 @@ function lineUp(job: GuestExecJob, guests: readonly Guest[], tasks: readonly Gue
     if (course && course.state !== 'retry') continue;
     candidates.push(
       course
-        ? { guest, attempt: course.attempt, notBefore: course.at, shown: course.result }
+        ? { guest, attempt: course.attempt, notBefore: course.at, shown: course.result, failed: course.failed }
         : { guest, attempt: 0, notBefore: 0, shown: resultWithoutTask(guest) },
     );
   }
@@ -144,10 +146,14 @@ function lineUp(job: GuestExecJob, guests: readonly Guest[], tasks: readonly Gue
   for (const [uuid, tried] of attempts) {
     if (again.has(uuid)) continue;
     const course = courseOf(job, tried);
-    // The guest is gone, and with it its further attempts.
-    courses.push(course.state === 'retry' ? { state: 'over', result: course.failed } : course);
+    courses.push(course.state === 'retry' ? notTriedAgain(course.failed, goneFrom(course.failed)) : course);
   }
   return { courses, candidates: candidates.toSorted((a, b) => byName(a.guest, b.guest)) };
+}
+
+/** Why a guest has no further attempt that the job's target doesn't name any more. */
+function goneFrom({ name }: GuestResult): string {
+  return `guest ${name} is gone, or not among the job's targets any more`;
 }
 
 /** In how many further guests it may be started; what runs on a host that has fallen silent takes nobody's place. */
@@ -165,8 +171,14 @@ function startedOrQueued({ shown }: Candidate, task: GuestTask | undefined): Gue
   return { name, ...(node && { node }), phase: 'Pending', attempts, taskName: task.metadata.name };
 }
 
-function skipped(result: GuestResult, { message }: Stop): GuestResult {
-  return { ...result, phase: 'Skipped', reason: 'JobFailed', message: `not started: ${message}` };
+/** Where a job stands in a guest that is given no turn any more; `fate` says why. */
+function withoutTurn({ spec }: GuestExecJob, { failed }: Candidate, fate: GuestResult): Course {
+  return failed ? notTriedAgain(failed, fate.message ?? fate.phase) : courseAfter(spec, fate);
+}
+
+function leftOut({ shown, failed }: Candidate, { message }: Stop): GuestResult {
+  if (failed) return notTriedAgain(failed, message).result;
+  return { ...shown, phase: 'Skipped', reason: 'JobFailed', message: `not started: ${message}` };
 }
 
 /** What a result becomes when even the agent that should have ended it in time is silent. */

@@ -15,6 +15,9 @@ const hopeless: ReadonlySet<string | undefined> = new Set([
   ...unavailable,
 ]);
 
+/** An attempt that somebody let go of is the last, whatever a rule says of how it was ended. */
+const letGo = 'Released';
+
 /**
  * What to make of an attempt that did not succeed: the first rule of failurePolicy that matches it, else a retry where
  * one may help and do no harm (C13).
@@ -24,9 +27,9 @@ export function failureAction(
   result: GuestResult,
 ): FailureAction {
   const rule = failurePolicy?.rules.find((each) => matches(each, result));
-  const isSafe = result.phase !== 'Unknown' || idempotent;
-  if (rule) return rule.action === 'Retry' && !isSafe ? 'FailGuest' : rule.action;
-  return isSafe && !hopeless.has(result.reason) ? 'Retry' : 'FailGuest';
+  const mayRetry = (result.phase !== 'Unknown' || idempotent) && result.reason !== letGo;
+  if (rule) return rule.action === 'Retry' && !mayRetry ? 'FailGuest' : rule.action;
+  return mayRetry && !hopeless.has(result.reason) ? 'Retry' : 'FailGuest';
 }
 
 function matches({ onExitCodes, onSignals, onOutcomes = [] }: FailureRule, result: GuestResult): boolean {

@@ -40,6 +40,12 @@ export function courseAfter(spec: GuestExecJob['spec'], result: GuestResult, tas
   }
 }
 
+/** Where it stands when a guest that failed is not tried again after all: how it failed is what is told. */
+export function notTriedAgain(failed: GuestResult, why: string): Course {
+  const message = `${failed.message ? `${failed.message}; ` : ''}no further attempt: ${why}`;
+  return { state: 'over', result: { ...failed, message } };
+}
+
 function attemptOf({ spec }: GuestTask): number {
   return spec.attempt ?? 0;
 }

@@ -105,6 +105,77 @@ describe('backoffLimit', () => {
   });
 });
 
+describe('a guest that failed and is not tried again after all', () => {
+  const message = (reason: string) => `the command exited with 3; no further attempt: ${reason}`;
+  const off = aGuest('a', { running: false });
+
+  it('keeps how it failed when too many others did', () => {
+    const job = aJob({ backoffLimit: 1, maxFailures: 0 });
+    const tasks = [aTask(job, a, failed), aTask(job, b, failed), aTask(job, b, failed, 1)];
+
+    const { create, ended, status } = plan(job, tasks);
+
+    expect(create).toEqual([]);
+    expect(ended).toMatchObject({ type: 'Failed', reason: 'MaxFailuresExceeded' });
+    expect(status).toMatchObject({ failed: 2, skipped: 2 });
+    expect(status.guests?.[0]).toMatchObject({
+      name: 'a',
+      phase: 'Failed',
+      reason: 'NonZeroExit',
+      exitCode: 3,
+      attempts: 1,
+      message: message('1 guests failed, and maxFailures allows 0'),
+    });
+  });
+
+  it('keeps how it failed when the job has no time left', () => {
+    const job = aJob({ backoffLimit: 1, activeDeadlineSeconds: 5, target: { guestName: 'a' } });
+
+    const { ended, status } = plan(job, [aTask(job, a, failed)], { guests: [a], now: noon + 6000 });
+
+    expect(ended).toMatchObject({ type: 'Failed', reason: 'NonZeroExit' });
+    expect(status.guests).toMatchObject([
+      { reason: 'NonZeroExit', exitCode: 3, message: message('activeDeadlineSeconds was over before its turn came') },
+    ]);
+  });
+
+  it('keeps how it failed when it can not be reached any more, whatever the policy makes of that', () => {
+    const job = aJob({
+      backoffLimit: 1,
+      target: { guestName: 'a' },
+      failurePolicy: { rules: [{ action: 'Ignore', onOutcomes: ['AgentUnavailable'] }] },
+    });
+
+    const { ended, status } = plan(job, [aTask(job, a, failed)], { guests: [off], now: noon + 600_000 });
+
+    expect(ended).toMatchObject({ type: 'Failed', reason: 'NonZeroExit' });
+    expect(status).toMatchObject({ failed: 1, ignored: 0 });
+    expect(status.guests).toMatchObject([
+      { phase: 'Failed', exitCode: 3, message: message('guest a is shutoff: start it') },
+    ]);
+  });
+
+  it('keeps how it failed when somebody forbids it meanwhile', () => {
+    const job = aJob({ backoffLimit: 1, target: { guestName: 'a' } });
+    const noChannel = aGuest('a', { agent: 'NoAgentChannel' });
+
+    const { ended, status } = plan(job, [aTask(job, a, failed)], { guests: [noChannel], now: noon + 11_000 });
+
+    expect(ended).toMatchObject({ type: 'Failed', reason: 'NonZeroExit' });
+    expect(status.guests).toMatchObject([{ phase: 'Failed', exitCode: 3 }]);
+  });
+
+  it('keeps how it failed when it is gone', () => {
+    const job = aJob({ backoffLimit: 1 });
+
+    const { status } = plan(job, [aTask(job, a, failed)], { guests: [] });
+
+    expect(status.guests).toMatchObject([
+      { phase: 'Failed', exitCode: 3, message: message("guest a is gone, or not among the job's targets any more") },
+    ]);
+  });
+});
+
 describe('failurePolicy', () => {
   it('completes a job whose only failures it ignores, and says so', () => {
     const rules = [{ action: 'Ignore' as const, onExitCodes: { operator: 'In' as const, values: [3] } }];
@@ -135,6 +206,31 @@ describe('failurePolicy', () => {
     expect(afterwards.ended).toMatchObject({ type: 'Failed', reason: 'FailurePolicy' });
     expect(afterwards.ended?.message).toContain('guest a (NonZeroExit)');
   });
+
+  it.each([{ exec: { exitCode: 143 } }, { exec: { signal: 9 } }])(
+    'tells how the command ended that was ended for it, and tries no more there: %j',
+    ({ exec }) => {
+      const rules = [
+        { action: 'FailJob' as const, onExitCodes: { operator: 'In' as const, values: [3] } },
+        { action: 'Retry' as const, onSignals: [9] },
+      ];
+      const job = aJob({ failurePolicy: { rules }, backoffLimit: 3 });
+      const { exec: _, ...cut } = { ...failed, reason: 'Released', message: 'SIGTERM ended it' };
+
+      const { create, ended, status } = plan(job, [aTask(job, a, failed), aTask(job, b, { ...cut, exec })]);
+
+      expect(create).toEqual([]);
+      expect(ended).toMatchObject({ type: 'Failed', reason: 'FailurePolicy' });
+      expect(status).toMatchObject({ failed: 2, skipped: 2 });
+      expect(status.guests?.[1]).toMatchObject({
+        name: 'b',
+        phase: 'Failed',
+        reason: 'Released',
+        message: 'SIGTERM ended it',
+        ...exec,
+      });
+    },
+  );
 
   it('can ignore guests that nobody could reach', () => {
     const job = aJob({ failurePolicy: { rules: [{ action: 'Ignore', onOutcomes: ['AgentUnavailable'] }] } });
