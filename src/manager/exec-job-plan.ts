@@ -5,7 +5,7 @@ import { timestamp } from '../seams/clock.ts';
 import { dryRun } from './exec-job-dry-run.ts';
 import { endOfJob, type JobEnd, jobStatus } from './exec-job-status.ts';
 import { type Stop, stopOf } from './exec-job-stop.ts';
-import { type Course, courseAfter, courseOf, notTriedAgain } from './guest-course.ts';
+import { type Course, courseAfter, courseOf, courseWithout, notTriedAgain } from './guest-course.ts';
 import { fateOf, missingGuest, resultWithoutTask } from './guest-fate.ts';
 import { guestResultOf, isOver } from './guest-result.ts';
 import { nextLook } from './instants.ts';
@@ -173,7 +173,7 @@ function startedOrQueued({ shown }: Candidate, task: GuestTask | undefined): Gue
 
 /** Where a job stands in a guest that is given no turn any more; `fate` says why. */
 function withoutTurn({ spec }: GuestExecJob, { failed }: Candidate, fate: GuestResult): Course {
-  return failed ? notTriedAgain(failed, fate.message ?? fate.phase) : courseAfter(spec, fate);
+  return failed ? courseWithout(spec, failed, fate) : courseAfter(spec, fate);
 }
 
 function leftOut({ shown, failed }: Candidate, { message }: Stop): GuestResult {

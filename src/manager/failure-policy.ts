@@ -32,10 +32,15 @@ export function failureAction(
   return mayRetry && !hopeless.has(result.reason) ? 'Retry' : 'FailGuest';
 }
 
+/** Whether a result says that nothing was started because the guest could not be reached. */
+export function isUnavailable({ reason }: GuestResult): boolean {
+  return unavailable.has(reason);
+}
+
 function matches({ onExitCodes, onSignals, onOutcomes = [] }: FailureRule, result: GuestResult): boolean {
-  const { phase, reason, exitCode, signal } = result;
+  const { phase, exitCode, signal } = result;
   if (onOutcomes.includes('Unknown') && phase === 'Unknown') return true;
-  if (onOutcomes.includes('AgentUnavailable') && unavailable.has(reason)) return true;
+  if (onOutcomes.includes('AgentUnavailable') && isUnavailable(result)) return true;
   if (signal !== undefined) return onSignals?.includes(signal) ?? false;
   if (exitCode === undefined || !onExitCodes) return false;
   return onExitCodes.values.includes(exitCode) === (onExitCodes.operator === 'In');

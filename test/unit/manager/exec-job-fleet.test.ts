@@ -9,17 +9,16 @@ const guests = ['a', 'b', 'c', 'd'].map((name) => aGuest(name));
 const [a, b, c, d] = guests as [Guest, Guest, Guest, Guest];
 type Guest = ReturnType<typeof aGuest>;
 const succeeded = { phase: 'Succeeded', reason: 'Completed', exec: { exitCode: 0 } } as const;
+const claim = { node: 'hv1', instance: 'i', journal: 'j', time: timestamp(noon) };
 const failed = {
+  claim,
   phase: 'Failed',
   reason: 'NonZeroExit',
   message: 'the command exited with 3',
   exec: { exitCode: 3 },
   completionTime: timestamp(noon),
 } as const;
-const running = {
-  phase: 'Running',
-  claim: { node: 'hv1', instance: 'i', journal: 'j', time: timestamp(noon) },
-} as const;
+const running = { claim, phase: 'Running' } as const;
 
 function plan(job: GuestExecJob, tasks: GuestTask[], more: Partial<Observed> = {}) {
   return planExecJob({ job, guests, tasks, hostExists: () => true, now: soon, ...more });
@@ -153,6 +152,31 @@ describe('a guest that failed and is not tried again after all', () => {
     expect(status.guests).toMatchObject([
       { phase: 'Failed', exitCode: 3, message: message('guest a is shutoff: start it') },
     ]);
+  });
+
+  it.each([
+    { phase: 'Failed', reason: 'Undeliverable', message: 'm' },
+    { claim, phase: 'Failed', reason: 'Undeliverable', message: 'm' },
+    { phase: 'Failed', reason: 'DeadlineExceeded', message: 'm' },
+    { claim, phase: 'Skipped', reason: 'Released', message: 'm' },
+  ] as const)('keeps how it failed when nothing came of the next attempt: %j', (nothing) => {
+    const rules = [{ action: 'Ignore' as const, onOutcomes: ['AgentUnavailable' as const] }];
+    const job = aJob({ backoffLimit: 3, target: { guestName: 'a' }, failurePolicy: { rules } });
+
+    const { ended, status } = plan(job, [aTask(job, a, nothing, 1), aTask(job, a, failed)], { guests: [a] });
+
+    expect(ended).toMatchObject({ type: 'Failed', reason: 'NonZeroExit' });
+    expect(status.guests).toMatchObject([{ phase: 'Failed', exitCode: 3, attempts: 1, message: message('m') }]);
+  });
+
+  it('fails the whole job where a rule says so of what kept it from being tried again', () => {
+    const rules = [{ action: 'FailJob' as const, onOutcomes: ['AgentUnavailable' as const] }];
+    const job = aJob({ backoffLimit: 1, failurePolicy: { rules } });
+
+    const { create, ended } = plan(job, [aTask(job, a, failed)], { guests: [off, b], now: noon + 600_000 });
+
+    expect(create).toEqual([]);
+    expect(ended).toMatchObject({ type: 'Failed', reason: 'FailurePolicy' });
   });
 
   it('keeps how it failed when somebody forbids it meanwhile', () => {
