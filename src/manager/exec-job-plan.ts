@@ -13,7 +13,7 @@ import { scaled } from './int-or-percent.ts';
 import { deadlinesOf, startingDeadlineMs, startOf, ttlMs } from './job-deadlines.ts';
 import { hostDown, type Obstacle } from './reachability.ts';
 import { byName, nameOf } from './target.ts';
-import { fateOfTask, type GivenUp, givenUpAt, graceMs } from './task-fate.ts';
+import { fateOfTask, type GivenUp, givenUpAt } from './task-fate.ts';
 import { taskFor } from './task-template.ts';
 
 /** All that decides what a job does next. */
@@ -72,6 +72,7 @@ export function planExecJob({ job, guests, tasks, hostExists, hindrance = unhind
   const suspended = job.spec.suspend === true;
   const startTime = startOf(job, now);
   const deadlines = deadlinesOf(job, startTime);
+  const { ending, endingSilent } = deadlines;
   const over = deadlines.active !== undefined && now >= deadlines.active;
   const turn = {
     suspended,
@@ -82,6 +83,7 @@ export function planExecJob({ job, guests, tasks, hostExists, hindrance = unhind
     hindrance,
   };
 
+  const silent = new Set(guests.filter(hostDown).map(nameOf));
   const { courses, candidates } = lineUp(job, guests, tasks);
   const targets = courses.length + candidates.length;
   const ready: Candidate[] = [];
@@ -94,7 +96,7 @@ export function planExecJob({ job, guests, tasks, hostExists, hindrance = unhind
   }
 
   const stop = stopOf(job, courses, targets);
-  const create = stop ? [] : ready.slice(0, freeSlots(job, courses, guests, targets)).map(toTask);
+  const create = stop ? [] : ready.slice(0, freeSlots(job, courses, silent, targets)).map(toTask);
   const results = [
     ...courses.map(({ result }) => result),
     ...(stop ? [...pending, ...ready].map((each) => leftOut(each, stop)) : pending.map(({ shown }) => shown)),
@@ -103,11 +105,11 @@ export function planExecJob({ job, guests, tasks, hostExists, hindrance = unhind
   const waitingIsOver = over || now >= deadlines.starting;
   if (results.length === 0 && job.spec.target.guestName !== undefined) results.push(missingGuest(job, waitingIsOver));
 
-  const settled =
-    deadlines.active !== undefined && now >= deadlines.active + graceMs ? results.map(abandoned) : results;
+  const settled = results.map((result) =>
+    now >= (silent.has(result.name) ? endingSilent : ending) ? abandoned(result) : result,
+  );
   const ended = settled.length > 0 || waitingIsOver ? endOfJob(job, settled, stop) : undefined;
-  const instants = [deadlines.starting, deadlines.active, ...tasks.map(givenUpAt)];
-  if (deadlines.active !== undefined) instants.push(deadlines.active + graceMs);
+  const instants = [deadlines.starting, deadlines.active, endingSilent, ending, ...tasks.map(givenUpAt)];
   return {
     create,
     release: stop?.endsRunning ? tasks.filter((task) => !isOver(guestResultOf(task)) && !task.spec.release) : [],
@@ -157,8 +159,12 @@ function goneFrom({ name }: GuestResult): string {
 }
 
 /** In how many further guests it may be started; what runs on a host that has fallen silent takes nobody's place. */
-function freeSlots(job: GuestExecJob, courses: readonly Course[], guests: readonly Guest[], targets: number): number {
-  const silent = new Set(guests.filter(hostDown).map(nameOf));
+function freeSlots(
+  job: GuestExecJob,
+  courses: readonly Course[],
+  silent: ReadonlySet<string>,
+  targets: number,
+): number {
   const busy = courses.filter(({ state, result }) => state === 'underWay' && !silent.has(result.name)).length;
   const atOnce = Math.max(1, scaled(job.spec.parallelism ?? defaultParallelism, targets));
   return Math.max(0, atOnce - busy);

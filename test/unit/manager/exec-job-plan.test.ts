@@ -253,21 +253,37 @@ describe('ending', () => {
     expect(plan({ job, guests: [aGuest('a')], tasks: [task], now: soon }).ended?.type).toBe('Failed');
   });
 
-  it('starts nothing after its deadline, and waits a little for the agents to end what runs', () => {
-    const job = aJob({ activeDeadlineSeconds: 10 });
+  describe('when its deadline is over', () => {
+    const job = aJob({ activeDeadlineSeconds: 10, exec: { command: ['true'], terminationGracePeriodSeconds: 60 } });
+    const deadline = noon + 11_000;
     const [a, b] = [aGuest('a'), aGuest('b')];
     const tasks = [aTask(job, a, { phase: 'Running', claim })];
+    const at = (now: number, guests = [a, b]) => plan({ job, guests, tasks, now });
 
-    const atDeadline = plan({ job, guests: [a, b], tasks, now: noon + 11_000 });
-    const afterGrace = plan({ job, guests: [a, b], tasks, now: noon + 11_000 + graceMs });
+    it('starts nothing, and waits until the agents must have ended what runs, by SIGKILL in the end', () => {
+      const [atDeadline, meanwhile, afterwards] = [at(deadline), at(deadline + graceMs), at(deadline + 85_000)];
 
-    expect(atDeadline.create).toEqual([]);
-    expect(atDeadline.ended).toBeUndefined();
-    expect(afterGrace.ended).toMatchObject({ type: 'Failed', reason: 'DeadlineExceeded' });
-    expect(afterGrace.status.guests).toMatchObject([
-      { name: 'b', phase: 'Failed', reason: 'DeadlineExceeded' },
-      { name: 'a', phase: 'Unknown', reason: 'DeadlineExceeded' },
-    ]);
+      expect(atDeadline.create).toEqual([]);
+      expect(atDeadline.ended).toBeUndefined();
+      expect([meanwhile.ended, meanwhile.status.active]).toEqual([undefined, 1]);
+      expect(at(deadline + 61_000).lookAgainMs).toBe(24_000);
+      expect(afterwards.ended).toMatchObject({ type: 'Failed', reason: 'DeadlineExceeded' });
+      expect(afterwards.status.guests).toMatchObject([
+        { name: 'b', phase: 'Failed', reason: 'DeadlineExceeded' },
+        { name: 'a', phase: 'Unknown', reason: 'DeadlineExceeded' },
+      ]);
+    });
+
+    it('waits no longer than a little for a host that nothing is heard from', () => {
+      const lost = aGuest('a');
+      for (const condition of lost.status?.conditions ?? []) condition.status = 'Unknown';
+
+      expect(at(deadline + graceMs - 1, [lost, b]).ended).toBeUndefined();
+      expect(at(deadline + graceMs, [lost, b]).status.guests).toMatchObject([
+        { name: 'b', phase: 'Failed' },
+        { name: 'a', phase: 'Unknown', reason: 'DeadlineExceeded' },
+      ]);
+    });
   });
 
   it('changes nothing once it ended, and deletes itself when its time to live is over', () => {
