@@ -80,6 +80,15 @@ describe('backoffLimit', () => {
     expect(started(plan(job, second, { guests: [a], now: noon + 20_000 }))).toEqual([['a', 2]]);
   });
 
+  it('counts a guest whose next attempt can not be made yet as waiting, and says what for', () => {
+    const off = aGuest('a', { running: false });
+
+    const { status } = plan(job, [aTask(job, a, failed)], { guests: [off], now: noon + 12_000 });
+
+    expect(status).toMatchObject({ phase: 'Waiting', waiting: 1, active: 0 });
+    expect(status.conditions).toMatchObject([{ type: 'Complete', reason: 'GuestNotRunning' }]);
+  });
+
   it('ends with the last attempt', () => {
     const tasks = [aTask(job, a, failed), aTask(job, a, failed, 1), aTask(job, a, failed, 2)];
 
