@@ -78,7 +78,7 @@ export function planExecJob({ job, guests, tasks, hostExists, hindrance = unhind
     suspended,
     over,
     now,
-    startingDeadline: deadlines.starting,
+    patienceMs: startingDeadlineMs(job),
     action: { exec: job.spec.exec },
     hindrance,
   };
@@ -88,11 +88,16 @@ export function planExecJob({ job, guests, tasks, hostExists, hindrance = unhind
   const targets = courses.length + candidates.length;
   const ready: Candidate[] = [];
   const pending: Candidate[] = [];
+  const waits = [deadlines.starting];
   for (const candidate of candidates) {
-    const fate = now < candidate.notBefore && !over ? candidate.shown : fateOf(candidate.guest, candidate.shown, turn);
+    const { guest, shown, notBefore } = candidate;
+    const since = Math.max(startTime ?? now, notBefore);
+    const isEarly = now < notBefore && !over;
+    const fate = isEarly ? { result: shown, until: since + turn.patienceMs } : fateOf(guest, shown, { ...turn, since });
     if (fate === 'start') ready.push(candidate);
-    else if (isOver(fate)) courses.push(withoutTurn(job, candidate, fate));
-    else pending.push({ ...candidate, shown: fate });
+    else if (isOver(fate.result)) courses.push(withoutTurn(job, candidate, fate.result));
+    else pending.push({ ...candidate, shown: fate.result });
+    if (fate !== 'start' && fate.until !== undefined) waits.push(fate.until);
   }
 
   const stop = stopOf(job, courses, targets);
@@ -109,12 +114,12 @@ export function planExecJob({ job, guests, tasks, hostExists, hindrance = unhind
     now >= (silent.has(result.name) ? endingSilent : ending) ? abandoned(result) : result,
   );
   const ended = settled.length > 0 || waitingIsOver ? endOfJob(job, settled, stop) : undefined;
-  const instants = [deadlines.starting, deadlines.active, endingSilent, ending, ...tasks.map(givenUpAt)];
+  const instants = [...waits, deadlines.active, endingSilent, ending, ...tasks.map(givenUpAt)];
   return {
     create,
     release: stop?.endsRunning ? tasks.filter((task) => !isOver(guestResultOf(task)) && !task.spec.release) : [],
     giveUp: tasks.map((task) => fateOfTask(task, hostExists, now, hostGone)).filter((each) => each !== undefined),
-    status: jobStatus(job, settled, tasks, { now, startTime, suspended, ended, waitsUntil: deadlines.starting }),
+    status: jobStatus(job, settled, tasks, { now, startTime, suspended, ended, waitsUntil: Math.max(...waits) }),
     ...(ended && { ended }),
     lookAgainMs: ended ? ttlMs(job) : nextLook(now, [...instants, ...candidates.map(({ notBefore }) => notBefore)]),
   };

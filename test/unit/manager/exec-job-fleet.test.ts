@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { GuestExecJob, GuestTask } from '../../../src/api/resources.ts';
+import { findCondition } from '../../../src/kube/conditions.ts';
 import { type Observed, planExecJob } from '../../../src/manager/exec-job-plan.ts';
 import { timestamp } from '../../../src/seams/clock.ts';
 import { aGuest, aJob, aTask, noon } from './objects.ts';
@@ -87,6 +88,23 @@ describe('backoffLimit', () => {
 
     expect(status).toMatchObject({ phase: 'Waiting', waiting: 1, active: 0 });
     expect(status.conditions).toMatchObject([{ type: 'Complete', reason: 'GuestNotRunning' }]);
+  });
+
+  it('waits for a guest that can not be reached when its next attempt is due as it did at first', () => {
+    const late = noon + 600_000;
+    const off = aGuest('a', { running: false });
+    const tasks = [aTask(job, a, { ...failed, completionTime: timestamp(late) })];
+    const at = (ms: number, guest: Guest) => plan(job, tasks, { guests: [guest], now: late + ms });
+
+    const away = at(12_000, off);
+
+    expect([away.ended, away.lookAgainMs]).toEqual([undefined, 59_000]);
+    expect(away.status.guests).toMatchObject([{ phase: 'Pending', reason: 'GuestNotRunning' }]);
+    expect(findCondition(away.status.conditions, 'Complete')?.message).toContain(
+      'waited for until 2026-01-01T12:11:11Z',
+    );
+    expect(started(at(14_000, a))).toEqual([['a', 1]]);
+    expect(at(71_000, off).ended).toMatchObject({ type: 'Failed', reason: 'NonZeroExit' });
   });
 
   it('ends with the last attempt', () => {

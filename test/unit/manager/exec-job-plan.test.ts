@@ -155,6 +155,25 @@ describe('guests that can not be reached', () => {
     expect(create.map(({ spec }) => spec.guestName)).toEqual(['b']);
   });
 
+  it('waits for what was there before, and is missing since, from when it was first seen missing', () => {
+    const job = aJob();
+    const late = noon + 1200_000;
+    const missing = { reason: 'InputNotFound', message: 'Secret team-a/db does not exist', since: late } as const;
+    const at = (now: number) =>
+      plan({ job, guests: [aGuest('a'), aGuest('b')], tasks: [], hindrance: () => missing, now });
+
+    const soonAfter = at(late + 5000);
+    const over = at(late + 61_000);
+
+    expect([soonAfter.ended, soonAfter.lookAgainMs]).toEqual([undefined, 56_000]);
+    expect(soonAfter.status).toMatchObject({ waiting: 2, guests: [{ reason: 'InputNotFound' }, {}] });
+    expect(findCondition(soonAfter.status.conditions, 'Complete')?.message).toBe(
+      'Secret team-a/db does not exist, and 1 more: waited for until 2026-01-01T12:21:01Z',
+    );
+    expect(over.ended).toMatchObject({ type: 'Failed', reason: 'GuestsFailed' });
+    expect(over.status.guests?.[0]).toMatchObject({ reason: 'Undeliverable', message: missing.message });
+  });
+
   it('fails one without an agent channel at once: waiting would not help', () => {
     const { ended } = plan({
       job: aJob(),
