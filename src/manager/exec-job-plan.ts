@@ -1,4 +1,4 @@
-import type { Guest, GuestExecJob, GuestTask } from '../api/resources.ts';
+import { type Guest, type GuestExecJob, type GuestTask, guestFull } from '../api/resources.ts';
 import type { GuestExecJobStatus, GuestResult } from '../api/schema/guest-exec-job.ts';
 import { isTrue } from '../kube/conditions.ts';
 import { timestamp } from '../seams/clock.ts';
@@ -84,6 +84,7 @@ export function planExecJob({ job, guests, tasks, hostExists, hindrance = unhind
   };
 
   const silent = new Set(guests.filter(hostDown).map(nameOf));
+  const heard = new Set(guests.filter((guest) => !hostDown(guest)).map(nameOf));
   const { courses, candidates } = lineUp(job, guests, tasks);
   const targets = courses.length + candidates.length;
   const ready: Candidate[] = [];
@@ -118,11 +119,19 @@ export function planExecJob({ job, guests, tasks, hostExists, hindrance = unhind
   return {
     create,
     release: stop?.endsRunning ? tasks.filter((task) => !isOver(guestResultOf(task)) && !task.spec.release) : [],
-    giveUp: tasks.map((task) => fateOfTask(task, hostExists, now, hostGone)).filter((each) => each !== undefined),
+    giveUp: tasks
+      .filter((task) => !hasRoomLater(task))
+      .map((task) => fateOfTask(task, hostExists, now, hostGone))
+      .filter((each) => each !== undefined),
     status: jobStatus(job, settled, tasks, { now, startTime, suspended, ended, waitsUntil: Math.max(...waits) }),
     ...(ended && { ended }),
     lookAgainMs: ended ? ttlMs(job) : nextLook(now, [...instants, ...candidates.map(({ notBefore }) => notBefore)]),
   };
+
+  /** Its agent is there, and takes it as soon as another command of the guest's ends. */
+  function hasRoomLater(task: GuestTask): boolean {
+    return task.status?.reason === guestFull && heard.has(task.spec.guestName);
+  }
 
   function toTask({ guest, attempt }: Candidate): GuestTask {
     return taskFor(job, guest, {

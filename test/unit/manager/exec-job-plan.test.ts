@@ -216,6 +216,20 @@ describe('guests that can not be reached', () => {
   });
 });
 
+it('gives up no task that its agent only has no room for, unless its host has fallen silent', () => {
+  const job = aJob();
+  const [a, lost] = [aGuest('a'), aGuest('a')];
+  for (const condition of lost.status?.conditions ?? []) condition.status = 'Unknown';
+  const tasks = [aTask(job, a, { phase: 'Pending', reason: 'GuestFull', message: 'm' })];
+  const late = noon + 600_000;
+
+  const waiting = plan({ job, guests: [a], tasks, now: late });
+
+  expect([waiting.giveUp, waiting.ended]).toEqual([[], undefined]);
+  expect(plan({ job, guests: [lost], tasks, now: late }).giveUp).toMatchObject([{ reason: 'Undeliverable' }]);
+  expect(plan({ job, guests: [], tasks, now: late }).giveUp).toMatchObject([{ reason: 'Undeliverable' }]);
+});
+
 describe('ending', () => {
   it('is complete when every guest succeeded', () => {
     const job = aJob();
