@@ -93,7 +93,12 @@ export class LiveGuest {
    */
   isFull(now: number): boolean {
     const young = [...this.running.values()].filter((since) => now - since < youngMs).length;
-    return young >= mostYoung || this.running.size >= mostRunning;
+    return young >= mostYoung || this.isCrowded;
+  }
+
+  /** Whether it is full, and not just for a moment. */
+  get isCrowded(): boolean {
+    return this.running.size >= mostRunning;
   }
 
   /** Whom a task other than `uid` has to wait for. */

@@ -1,4 +1,4 @@
-import { type GuestTask, isOverPhase } from '../api/resources.ts';
+import { type GuestTask, guestFull, isOverPhase } from '../api/resources.ts';
 import type { GuestTaskStatus, TaskPhase } from '../api/schema/guest-task.ts';
 import type { JournalEntry, Sent, TakenOver } from '../guest/journal.ts';
 
@@ -28,6 +28,8 @@ export interface GuestView {
   bootId?: string | undefined;
   /** As many commands run there as may at once. */
   full: boolean;
+  /** So many that no end of it is in sight. */
+  crowded?: boolean;
   /** It left this host: for so long another host is still waited for that runs it. 0 or missing: it did not. */
   awaitedMs?: number | undefined;
   /** Why what the task takes from Secrets can't be opened here, where it is still wanted. */
@@ -101,7 +103,7 @@ export function decideTask(observed: TaskObservation): TaskDecision {
     if (permanent) return { do: 'end', phase: 'Failed', reason, message };
     return { do: 'wait', reason, message, lookAgainMs: untilDeadline(task, now) };
   }
-  if (guest.full) return { do: 'wait', lookAgainMs: untilDeadline(task, now) };
+  if (guest.full) return waitForRoom(observed);
   // It may be started in the boot that stands in the claim, and in no other: whoever claims it next relies on that.
   return claim && claim.bootId === guest.bootId ? { do: 'run' } : { do: 'claim' };
 }
@@ -117,6 +119,13 @@ function takeOver({ task, guest: { unseen } }: TaskObservation, why: TakenOver):
 /** What turns out never to have been started is started then, and for that it must be whole. */
 function findAgain({ task, guest: { sealed }, now }: TaskObservation, sentBefore: Sent): TaskDecision {
   return sealed ? { do: 'wait', ...sealed, lookAgainMs: untilDeadline(task, now) } : { do: 'run', sentBefore };
+}
+
+/** It is told only where it may last: so that nobody takes the task for one that no agent takes. */
+function waitForRoom({ task, guest, now }: TaskObservation): TaskDecision {
+  const message = `as many commands run in guest ${task.spec.guestName} as may at once: the end of one is waited for`;
+  const told = guest.crowded ? { reason: guestFull, message } : {};
+  return { do: 'wait', ...told, lookAgainMs: untilDeadline(task, now) };
 }
 
 function waitForNextHost({ spec }: GuestTask, lookAgainMs: number): TaskDecision {
@@ -168,9 +177,11 @@ function lateness({ spec }: GuestTask, { obstacle }: GuestView, now: number): Ta
   return undefined;
 }
 
+/** Until the next of its deadlines; undefined when none is ahead. */
 function untilDeadline({ spec }: GuestTask, now: number): number | undefined {
   const ahead = [spec.deadline, spec.startingDeadline]
     .filter((end) => end !== undefined)
-    .map((end) => Date.parse(end) - now);
-  return ahead.length > 0 ? Math.max(0, Math.min(...ahead)) : undefined;
+    .map((end) => Date.parse(end) - now)
+    .filter((leftMs) => leftMs > 0);
+  return ahead.length > 0 ? Math.min(...ahead) : undefined;
 }

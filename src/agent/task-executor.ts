@@ -139,6 +139,7 @@ export class TaskExecutor {
         sealed: sealedObstacle(setting, clock.now()),
         unseen: takeOverObstacle(setting, clock.now()),
         full: guest.isFull(clock.monotonic()),
+        crowded: guest.isCrowded,
         awaitedMs: guest.departure.awaitedMs(clock.monotonic()),
         absent: registry.isAbsent(guest.agent.uuid),
       },

@@ -77,3 +77,6 @@ export const openPhases: readonly TaskPhase[] = ['Pending', 'Claimed', 'Running'
 export function isOverPhase(phase: TaskPhase | undefined): boolean {
   return phase !== undefined && !openPhases.includes(phase);
 }
+
+/** Why a task waits whose guest runs as many as it may: its agent is there, and takes it when another ends. */
+export const guestFull = 'GuestFull';

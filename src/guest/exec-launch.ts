@@ -1,3 +1,4 @@
+import { graceSecondsOf } from '../api/exec-ending.ts';
 import type { Exec } from '../api/schema/exec.ts';
 import type { SealedPayload } from '../sealing/payload.ts';
 
@@ -18,7 +19,6 @@ export interface Launch {
 }
 
 export const defaultLimitBytes = 1048576;
-export const defaultGraceSeconds = 10;
 
 /** What a task's exec comes to with what the manager sealed for it. */
 export function launchOf(exec: Exec, secret: SealedPayload | undefined): Launch {
@@ -39,6 +39,6 @@ export function launchOf(exec: Exec, secret: SealedPayload | undefined): Launch 
     workingDirectory,
     user,
     limitBytes: output?.limitBytes ?? defaultLimitBytes,
-    graceSeconds: exec.terminationGracePeriodSeconds ?? defaultGraceSeconds,
+    graceSeconds: graceSecondsOf(exec),
   };
 }

@@ -1,3 +1,4 @@
+import { endedWithinMs } from '../api/exec-ending.ts';
 import { bytesOf, guestExec, guestExecStatus } from '../qga/commands.ts';
 import { AgentError } from '../qga/errors.ts';
 import type { Clock } from '../seams/clock.ts';
@@ -46,8 +47,6 @@ const longestRefusalMs = 15 * 60_000;
 const firstProgressMs = 2000;
 const longestProgressMs = 30_000;
 const progressGrowth = 1.5;
-/** After SIGKILL nothing runs on, unless it is stuck in the kernel. */
-const killedWithinMs = 15_000;
 const killAgainMs = 3000;
 
 /**
@@ -137,7 +136,7 @@ class ExecCourse {
         // A guest may take its time: what it says now it may have been told long ago.
         const heardAt = this.#clock.monotonic();
         if (sends) sentAt = heardAt;
-        if (giveUpAt === Number.POSITIVE_INFINITY) giveUpAt = heardAt + launch.graceSeconds * 1000 + killedWithinMs;
+        if (giveUpAt === Number.POSITIVE_INFINITY) giveUpAt = heardAt + endedWithinMs(launch.graceSeconds);
         const end = endOfReport(report, this.#bootId);
         if (end) return end;
         if (report.state === 'running' && heardAt > giveUpAt) {

@@ -37,15 +37,23 @@ const createAtOnce = 100;
 /** A Secret that is missing may come. */
 const inputsLookAgainMs = 5000;
 
+/** What is remembered of a job. */
+interface JobMemory {
+  tasks: OwnedTasks;
+  status: PacedStatus<GuestExecJob>;
+  /** Since when its inputs can't be had, in milliseconds since the epoch; looked at only while a task is to be made. */
+  hinderedSince?: number | undefined;
+}
+
 /** Makes a job's tasks and tells in its status how they fare. */
 export class ExecJobController {
   readonly #options: ExecJobControllerOptions;
-  readonly #memory: ObjectMemory<{ tasks: OwnedTasks; status: PacedStatus<GuestExecJob> }>;
+  readonly #memory: ObjectMemory<JobMemory>;
 
   constructor(options: ExecJobControllerOptions) {
     this.#options = options;
     const { cluster, clock, fleet } = options;
-    this.#memory = new ObjectMemory(() => ({
+    this.#memory = new ObjectMemory<JobMemory>(() => ({
       tasks: new OwnedTasks({ cluster, owners: guestExecJobs, clock, cached: fleet.tasksOf }),
       status: new PacedStatus({ cluster, clock, resource: guestExecJobs }),
     }));
@@ -58,7 +66,8 @@ export class ExecJobController {
       this.#memory.forget(key);
       return {};
     }
-    const { tasks, status } = this.#memory.of(key, job);
+    const memory = this.#memory.of(key, job);
+    const { tasks, status } = memory;
     const observed: Observed = {
       job,
       guests: fleet.guestsIn(job.metadata.namespace ?? '').filter((guest) => isTargeted(guest, job.spec.target)),
@@ -66,7 +75,7 @@ export class ExecJobController {
       hostExists: fleet.hostExists,
       now: clock.now(),
     };
-    const { plan, create } = await this.#planWithInputs(observed, signal);
+    const { plan, create } = await this.#planWithInputs(observed, memory, signal);
     if (plan.deleteJob) {
       await this.#deleteJob(job, signal);
       return {};
@@ -85,20 +94,27 @@ export class ExecJobController {
   }
 
   /** The plan, and the tasks to make now, with what they take from ConfigMaps and Secrets sealed to their nodes. */
-  async #planWithInputs(observed: Observed, signal: AbortSignal): Promise<{ plan: Plan; create: GuestTask[] }> {
+  async #planWithInputs(
+    observed: Observed,
+    memory: JobMemory,
+    signal: AbortSignal,
+  ): Promise<{ plan: Plan; create: GuestTask[] }> {
     const { inputs: taskInputs, fleet } = this.#options;
     const { spec, metadata } = observed.job;
     const action = { exec: spec.exec };
     if (!hasReferences(action)) return begun(planExecJob(observed));
     const hindrance = ({ status }: Guest) => (fleet.sealingKeyOf(status?.node ?? '') ? undefined : noKey(status?.node));
     const { plan, create } = begun(planExecJob({ ...observed, hindrance }));
-    if (create.length === 0) return { plan, create };
-    const inputs = await taskInputs.read(metadata.namespace ?? '', action, { signal });
-    if (isInputProblem(inputs)) {
-      const hindered = planExecJob({ ...observed, hindrance: () => inputs });
+    const inputs = create.length > 0 ? await taskInputs.read(metadata.namespace ?? '', action, { signal }) : undefined;
+    if (inputs && isInputProblem(inputs)) {
+      memory.hinderedSince ??= observed.now;
+      const problem = { ...inputs, since: memory.hinderedSince };
+      const hindered = planExecJob({ ...observed, hindrance: () => problem });
       const lookAgainMs = Math.min(hindered.lookAgainMs ?? inputsLookAgainMs, inputsLookAgainMs);
       return begun({ ...hindered, lookAgainMs });
     }
+    memory.hinderedSince = undefined;
+    if (!inputs) return { plan, create };
     const seal = (task: GuestTask) =>
       sealTask(task, inputs, fleet.sealingKeyOf(task.spec.nodeName ?? '') as SealingKey);
     return { plan, create: await Promise.all(create.map(seal)) };

@@ -1,11 +1,11 @@
-import type { Guest, GuestExecJob, GuestTask } from '../api/resources.ts';
+import { type Guest, type GuestExecJob, type GuestTask, guestFull } from '../api/resources.ts';
 import type { GuestExecJobStatus, GuestResult } from '../api/schema/guest-exec-job.ts';
 import { isTrue } from '../kube/conditions.ts';
 import { timestamp } from '../seams/clock.ts';
 import { dryRun } from './exec-job-dry-run.ts';
 import { endOfJob, type JobEnd, jobStatus } from './exec-job-status.ts';
 import { type Stop, stopOf } from './exec-job-stop.ts';
-import { type Course, courseAfter, courseOf } from './guest-course.ts';
+import { type Course, courseAfter, courseOf, courseWithout, notTriedAgain } from './guest-course.ts';
 import { fateOf, missingGuest, resultWithoutTask } from './guest-fate.ts';
 import { guestResultOf, isOver } from './guest-result.ts';
 import { nextLook } from './instants.ts';
@@ -13,7 +13,7 @@ import { scaled } from './int-or-percent.ts';
 import { deadlinesOf, startingDeadlineMs, startOf, ttlMs } from './job-deadlines.ts';
 import { hostDown, type Obstacle } from './reachability.ts';
 import { byName, nameOf } from './target.ts';
-import { fateOfTask, type GivenUp, givenUpAt, graceMs } from './task-fate.ts';
+import { fateOfTask, type GivenUp, givenUpAt } from './task-fate.ts';
 import { taskFor } from './task-template.ts';
 
 /** All that decides what a job does next. */
@@ -59,6 +59,8 @@ interface Candidate {
   /** Milliseconds since the epoch. */
   notBefore: number;
   shown: GuestResult;
+  /** How its last attempt failed. */
+  failed?: GuestResult;
 }
 
 /** What a job does next. */
@@ -70,50 +72,66 @@ export function planExecJob({ job, guests, tasks, hostExists, hindrance = unhind
   const suspended = job.spec.suspend === true;
   const startTime = startOf(job, now);
   const deadlines = deadlinesOf(job, startTime);
+  const { ending, endingSilent } = deadlines;
   const over = deadlines.active !== undefined && now >= deadlines.active;
   const turn = {
     suspended,
     over,
     now,
-    startingDeadline: deadlines.starting,
+    patienceMs: startingDeadlineMs(job),
     action: { exec: job.spec.exec },
     hindrance,
   };
 
+  const silent = new Set(guests.filter(hostDown).map(nameOf));
+  const heard = new Set(guests.filter((guest) => !hostDown(guest)).map(nameOf));
   const { courses, candidates } = lineUp(job, guests, tasks);
   const targets = courses.length + candidates.length;
   const ready: Candidate[] = [];
-  const pending: GuestResult[] = [];
+  const pending: Candidate[] = [];
+  const waits = [deadlines.starting];
   for (const candidate of candidates) {
-    const fate = now < candidate.notBefore && !over ? candidate.shown : fateOf(candidate.guest, candidate.shown, turn);
+    const { guest, shown, notBefore } = candidate;
+    const since = Math.max(startTime ?? now, notBefore);
+    const isEarly = now < notBefore && !over;
+    const fate = isEarly ? { result: shown, until: since + turn.patienceMs } : fateOf(guest, shown, { ...turn, since });
     if (fate === 'start') ready.push(candidate);
-    else if (isOver(fate)) courses.push(courseAfter(job.spec, fate));
-    else pending.push(fate);
+    else if (isOver(fate.result)) courses.push(withoutTurn(job, candidate, fate.result));
+    else pending.push({ ...candidate, shown: fate.result });
+    if (fate !== 'start' && fate.until !== undefined) waits.push(fate.until);
   }
 
   const stop = stopOf(job, courses, targets);
-  const create = stop ? [] : ready.slice(0, freeSlots(job, courses, guests, targets)).map(toTask);
+  const create = stop ? [] : ready.slice(0, freeSlots(job, courses, silent, targets)).map(toTask);
   const results = [
     ...courses.map(({ result }) => result),
-    ...(stop ? [...pending, ...ready.map(({ shown }) => shown)].map((result) => skipped(result, stop)) : pending),
+    ...(stop ? [...pending, ...ready].map((each) => leftOut(each, stop)) : pending.map(({ shown }) => shown)),
     ...(stop ? [] : ready.map((candidate, index) => startedOrQueued(candidate, create[index]))),
   ];
   const waitingIsOver = over || now >= deadlines.starting;
   if (results.length === 0 && job.spec.target.guestName !== undefined) results.push(missingGuest(job, waitingIsOver));
 
-  const settled =
-    deadlines.active !== undefined && now >= deadlines.active + graceMs ? results.map(abandoned) : results;
+  const settled = results.map((result) =>
+    now >= (silent.has(result.name) ? endingSilent : ending) ? abandoned(result) : result,
+  );
   const ended = settled.length > 0 || waitingIsOver ? endOfJob(job, settled, stop) : undefined;
-  const instants = [deadlines.starting, deadlines.active, ...tasks.map(givenUpAt)];
-  if (deadlines.active !== undefined) instants.push(deadlines.active + graceMs);
+  const instants = [...waits, deadlines.active, endingSilent, ending, ...tasks.map(givenUpAt)];
   return {
     create,
     release: stop?.endsRunning ? tasks.filter((task) => !isOver(guestResultOf(task)) && !task.spec.release) : [],
-    giveUp: tasks.map((task) => fateOfTask(task, hostExists, now, hostGone)).filter((each) => each !== undefined),
-    status: jobStatus(job, settled, tasks, { now, startTime, suspended, ended, waitsUntil: deadlines.starting }),
+    giveUp: tasks
+      .filter((task) => !hasRoomLater(task))
+      .map((task) => fateOfTask(task, hostExists, now, hostGone))
+      .filter((each) => each !== undefined),
+    status: jobStatus(job, settled, tasks, { now, startTime, suspended, ended, waitsUntil: Math.max(...waits) }),
     ...(ended && { ended }),
     lookAgainMs: ended ? ttlMs(job) : nextLook(now, [...instants, ...candidates.map(({ notBefore }) => notBefore)]),
   };
+
+  /** Its agent is there, and takes it as soon as another command of the guest's ends. */
+  function hasRoomLater(task: GuestTask): boolean {
+    return task.status?.reason === guestFull && heard.has(task.spec.guestName);
+  }
 
   function toTask({ guest, attempt }: Candidate): GuestTask {
     return taskFor(job, guest, {
@@ -136,7 +154,7 @@ function lineUp(job: GuestExecJob, guests: readonly Guest[], tasks: readonly Gue
     if (course && course.state !== 'retry') continue;
     candidates.push(
       course
-        ? { guest, attempt: course.attempt, notBefore: course.at, shown: course.result }
+        ? { guest, attempt: course.attempt, notBefore: course.at, shown: course.result, failed: course.failed }
         : { guest, attempt: 0, notBefore: 0, shown: resultWithoutTask(guest) },
     );
   }
@@ -144,15 +162,23 @@ function lineUp(job: GuestExecJob, guests: readonly Guest[], tasks: readonly Gue
   for (const [uuid, tried] of attempts) {
     if (again.has(uuid)) continue;
     const course = courseOf(job, tried);
-    // The guest is gone, and with it its further attempts.
-    courses.push(course.state === 'retry' ? { state: 'over', result: course.failed } : course);
+    courses.push(course.state === 'retry' ? notTriedAgain(course.failed, goneFrom(course.failed)) : course);
   }
   return { courses, candidates: candidates.toSorted((a, b) => byName(a.guest, b.guest)) };
 }
 
+/** Why a guest has no further attempt that the job's target doesn't name any more. */
+function goneFrom({ name }: GuestResult): string {
+  return `guest ${name} is gone, or not among the job's targets any more`;
+}
+
 /** In how many further guests it may be started; what runs on a host that has fallen silent takes nobody's place. */
-function freeSlots(job: GuestExecJob, courses: readonly Course[], guests: readonly Guest[], targets: number): number {
-  const silent = new Set(guests.filter(hostDown).map(nameOf));
+function freeSlots(
+  job: GuestExecJob,
+  courses: readonly Course[],
+  silent: ReadonlySet<string>,
+  targets: number,
+): number {
   const busy = courses.filter(({ state, result }) => state === 'underWay' && !silent.has(result.name)).length;
   const atOnce = Math.max(1, scaled(job.spec.parallelism ?? defaultParallelism, targets));
   return Math.max(0, atOnce - busy);
@@ -165,8 +191,14 @@ function startedOrQueued({ shown }: Candidate, task: GuestTask | undefined): Gue
   return { name, ...(node && { node }), phase: 'Pending', attempts, taskName: task.metadata.name };
 }
 
-function skipped(result: GuestResult, { message }: Stop): GuestResult {
-  return { ...result, phase: 'Skipped', reason: 'JobFailed', message: `not started: ${message}` };
+/** Where a job stands in a guest that is given no turn any more; `fate` says why. */
+function withoutTurn({ spec }: GuestExecJob, { failed }: Candidate, fate: GuestResult): Course {
+  return failed ? courseWithout(spec, failed, fate) : courseAfter(spec, fate);
+}
+
+function leftOut({ shown, failed }: Candidate, { message }: Stop): GuestResult {
+  if (failed) return notTriedAgain(failed, message).result;
+  return { ...shown, phase: 'Skipped', reason: 'JobFailed', message: `not started: ${message}` };
 }
 
 /** What a result becomes when even the agent that should have ended it in time is silent. */

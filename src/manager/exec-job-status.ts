@@ -1,4 +1,4 @@
-import type { GuestExecJob, GuestTask } from '../api/resources.ts';
+import { type GuestExecJob, type GuestTask, isOverPhase } from '../api/resources.ts';
 import type { Condition } from '../api/schema/common.ts';
 import type { GuestExecJobStatus, GuestResult } from '../api/schema/guest-exec-job.ts';
 import { setCondition } from '../kube/conditions.ts';
@@ -68,6 +68,7 @@ export function jobStatus(
   input: StatusInput,
 ): GuestExecJobStatus {
   const { now, startTime, suspended, ended } = input;
+  const isStarted = startedBy(tasks);
   const count = (test: (result: GuestResult) => boolean) => results.filter(test).length;
   const succeeded = count(({ phase }) => phase === 'Succeeded');
   const active = count((result) => !isOver(result) && isStarted(result));
@@ -86,7 +87,7 @@ export function jobStatus(
     ignored: count((result) => result.ignored === true),
     skipped: count(({ phase }) => phase === 'Skipped'),
     guests: shownResults(results, tasks),
-    conditions: jobConditions(job, results, input),
+    conditions: jobConditions(job, results, isStarted, input),
   };
 }
 
@@ -101,12 +102,21 @@ function shownResults(results: readonly GuestResult[], tasks: readonly GuestTask
   return worst.map((result) => withOutput(result, shown.get(result.taskName ?? ''), bytes));
 }
 
-/** A task has been made: from then on an agent may start it at any moment. Before a retry it is the last attempt's. */
-function isStarted({ taskName, reason }: GuestResult): boolean {
-  return taskName !== undefined && reason !== 'Retrying';
+/**
+ * Tells whether an attempt is under way: its task has been made, and from then on an agent may start it at any moment.
+ * Before a retry a result names the task of the last attempt.
+ */
+function startedBy(tasks: readonly GuestTask[]): (result: GuestResult) => boolean {
+  const over = new Set(tasks.filter(({ status }) => isOverPhase(status?.phase)).map(({ metadata }) => metadata.name));
+  return ({ taskName }) => taskName !== undefined && !over.has(taskName);
 }
 
-function jobConditions(job: GuestExecJob, results: readonly GuestResult[], input: StatusInput): Condition[] {
+function jobConditions(
+  job: GuestExecJob,
+  results: readonly GuestResult[],
+  isStarted: (result: GuestResult) => boolean,
+  input: StatusInput,
+): Condition[] {
   const { now, suspended, ended } = input;
   const observedGeneration = job.metadata.generation ?? 0;
   let conditions = job.status?.conditions ?? [];
@@ -127,12 +137,17 @@ function jobConditions(job: GuestExecJob, results: readonly GuestResult[], input
     if (ended.type === 'Failed')
       set({ type: 'Complete', status: 'False', reason: ended.reason, message: ended.message });
     set({ ...ended, status: 'True' });
-  } else set({ type: 'Complete', status: 'False', ...progress(job, results, input) });
+  } else set({ type: 'Complete', status: 'False', ...progress(job, results, isStarted, input) });
   return conditions;
 }
 
 /** What a person wants to know while it is not over: what is it waiting for? */
-function progress(job: GuestExecJob, results: readonly GuestResult[], { suspended, waitsUntil }: StatusInput) {
+function progress(
+  job: GuestExecJob,
+  results: readonly GuestResult[],
+  isStarted: (result: GuestResult) => boolean,
+  { suspended, waitsUntil }: StatusInput,
+) {
   if (suspended) return { reason: 'JobSuspended', message: 'the job is suspended' };
   const until = Number.isFinite(waitsUntil) ? ` until ${timestamp(waitsUntil)}` : '';
   if (results.length === 0) {

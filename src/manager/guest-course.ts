@@ -1,7 +1,7 @@
 import type { GuestExecJob, GuestTask } from '../api/resources.ts';
 import type { GuestResult } from '../api/schema/guest-exec-job.ts';
 import { timestamp } from '../seams/clock.ts';
-import { failureAction } from './failure-policy.ts';
+import { failureAction, isUnavailable } from './failure-policy.ts';
 import { guestResultOf, isOver } from './guest-result.ts';
 
 /** How far a job has come in one guest. */
@@ -16,9 +16,14 @@ const longestBackoffMs = 360_000;
 
 /** Where a job stands in a guest, by its attempts there: at least one, in any order. */
 export function courseOf({ spec }: GuestExecJob, attempts: readonly GuestTask[]): Course {
-  const latest = attempts.reduce((newest, task) => (attemptOf(task) > attemptOf(newest) ? task : newest));
+  const latest = latestOf(attempts);
   const result = guestResultOf(latest);
-  return isOver(result) ? courseAfter(spec, result, latest) : { state: 'underWay', result };
+  if (!isOver(result)) return { state: 'underWay', result };
+  const course = courseAfter(spec, result, latest);
+  const earlier = hasRun(latest) ? [] : attempts.filter(hasRun);
+  if (earlier.length === 0) return course;
+  const failed = guestResultOf(latestOf(earlier));
+  return course.state === 'retry' ? { ...course, failed } : courseWithout(spec, failed, result);
 }
 
 /** Where it stands after a result that is over; `task` is missing where the guest could not even be given one. */
@@ -38,6 +43,29 @@ export function courseAfter(spec: GuestExecJob['spec'], result: GuestResult, tas
       return { state: 'retry', at, attempt: tried, result: retrying(result, at), failed: result };
     }
   }
+}
+
+/** Where it stands when nothing comes of another attempt: `end` says why. */
+export function courseWithout(spec: GuestExecJob['spec'], failed: GuestResult, end: GuestResult): Course {
+  const failsJob = failureAction(spec, end) === 'FailJob';
+  return { ...notTriedAgain(failed, end.message ?? end.phase), ...(failsJob && { failsJob }) };
+}
+
+/** Where it stands when a guest that failed is not tried again after all: how it failed is what is told. */
+export function notTriedAgain(failed: GuestResult, why: string): Extract<Course, { state: 'over' }> {
+  const message = `${failed.message ? `${failed.message}; ` : ''}no further attempt: ${why}`;
+  return { state: 'over', result: { ...failed, message } };
+}
+
+/** Whether an attempt that is over may have come as far as to the command. */
+function hasRun(task: GuestTask): boolean {
+  const result = guestResultOf(task);
+  if (result.phase !== 'Failed') return result.phase !== 'Skipped';
+  return task.status?.claim !== undefined && !isUnavailable(result);
+}
+
+function latestOf(attempts: readonly GuestTask[]): GuestTask {
+  return attempts.reduce((newest, task) => (attemptOf(task) > attemptOf(newest) ? task : newest));
 }
 
 function attemptOf({ spec }: GuestTask): number {

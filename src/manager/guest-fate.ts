@@ -11,30 +11,32 @@ export interface Turn {
   suspended: boolean;
   /** activeDeadlineSeconds is over. */
   over: boolean;
-  /** Milliseconds since the epoch, as `now`. */
-  startingDeadline: number;
+  /** When its turn could have come first: from then on it is waited for. Milliseconds since the epoch, as `now`. */
+  since: number;
+  patienceMs: number;
   now: number;
   action: GuestTaskSpec['action'];
   /** What else stands in the way of starting something in this guest. */
   hindrance(guest: Guest): Obstacle | undefined;
 }
 
-/** What becomes of a guest whose turn it would be: it is started, or it waits or is given up, as its result then says. */
-export function fateOf(guest: Guest, waiting: GuestResult, turn: Turn): 'start' | GuestResult {
-  if (turn.over)
-    return {
-      ...waiting,
-      phase: 'Failed',
-      reason: 'DeadlineExceeded',
-      message: 'activeDeadlineSeconds was over before its turn came',
-    };
-  if (turn.suspended) return { ...waiting, reason: 'JobSuspended', message: 'the job is suspended' };
+/** That a guest is started, or else that it waits, until when, or that it is given up, as its result then says. */
+export type Fate = 'start' | { result: GuestResult; until?: number };
+
+/** What becomes of a guest whose turn it would be. */
+export function fateOf(guest: Guest, waiting: GuestResult, turn: Turn): Fate {
+  if (turn.over) {
+    const message = 'activeDeadlineSeconds was over before its turn came';
+    return { result: { ...waiting, phase: 'Failed', reason: 'DeadlineExceeded', message } };
+  }
+  if (turn.suspended) return { result: { ...waiting, reason: 'JobSuspended', message: 'the job is suspended' } };
   const blocked = obstacle(guest, turn.action) ?? turn.hindrance(guest);
   if (!blocked) return 'start';
-  const { reason, message, permanent } = blocked;
-  if (permanent) return { ...waiting, phase: 'Failed', reason, message };
-  if (turn.now >= turn.startingDeadline) return { ...waiting, phase: 'Failed', reason: 'Undeliverable', message };
-  return { ...waiting, reason, message };
+  const { reason, message, permanent, since = 0 } = blocked;
+  if (permanent) return { result: { ...waiting, phase: 'Failed', reason, message } };
+  const until = Math.max(turn.since, since) + turn.patienceMs;
+  if (turn.now >= until) return { result: { ...waiting, phase: 'Failed', reason: 'Undeliverable', message } };
+  return { result: { ...waiting, reason, message }, until };
 }
 
 /** The result of a guest that was never given a task. */

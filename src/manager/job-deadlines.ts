@@ -1,7 +1,9 @@
+import { endedWithinMs, graceSecondsOf } from '../api/exec-ending.ts';
 import type { GuestExecJob } from '../api/resources.ts';
 import { isTrue } from '../kube/conditions.ts';
 import { timestamp } from '../seams/clock.ts';
 import { deadlineMs } from './instants.ts';
+import { graceMs } from './task-fate.ts';
 
 const defaultStartingDeadlineSeconds = 60;
 
@@ -10,6 +12,10 @@ export interface Deadlines {
   starting: number;
   /** Until when the job may take. */
   active: number | undefined;
+  /** Until when it is waited for how the agents ended what still ran then. */
+  ending: number;
+  /** The same of hosts that nothing is heard from. */
+  endingSilent: number;
 }
 
 /**
@@ -24,12 +30,13 @@ export function startOf({ status, spec, metadata }: GuestExecJob, now: number): 
 }
 
 export function deadlinesOf(job: GuestExecJob, startTime: number | undefined): Deadlines {
-  if (startTime === undefined) return { starting: Number.POSITIVE_INFINITY, active: undefined };
-  const { activeDeadlineSeconds } = job.spec;
-  return {
-    starting: startTime + startingDeadlineMs(job),
-    active: activeDeadlineSeconds === undefined ? undefined : startTime + deadlineMs(activeDeadlineSeconds),
-  };
+  const never = Number.POSITIVE_INFINITY;
+  if (startTime === undefined) return { starting: never, active: undefined, ending: never, endingSilent: never };
+  const { activeDeadlineSeconds, exec } = job.spec;
+  const active = activeDeadlineSeconds === undefined ? undefined : startTime + deadlineMs(activeDeadlineSeconds);
+  const endingSilent = (active ?? never) + graceMs;
+  const ending = endingSilent + endedWithinMs(graceSecondsOf(exec));
+  return { starting: startTime + startingDeadlineMs(job), active, ending, endingSilent };
 }
 
 /** How long a guest that can't be reached is waited for. */

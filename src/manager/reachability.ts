@@ -20,6 +20,8 @@ export interface Obstacle {
   message: string;
   /** Waiting is of no use: somebody has to change the domain first. */
   permanent?: boolean;
+  /** Since when it stands there, in milliseconds since the epoch, where it came after the waiting had begun. */
+  since?: number;
 }
 
 /** What stands in the way of reaching a guest, or of an action there where one is given; undefined when nothing does. */

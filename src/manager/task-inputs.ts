@@ -135,7 +135,7 @@ class KeyReader {
     if (bytes || optional) return bytes;
     const missing = object ? `has no key ${key}` : 'does not exist';
     const kind = reference.secretKeyRef ? 'Secret' : 'ConfigMap';
-    throw new UnusableInput('InputNotFound', `${kind} ${namespace}/${name} ${missing}: it is waited for`);
+    throw new UnusableInput('InputNotFound', `${kind} ${namespace}/${name} ${missing}`);
   }
 
   #object(reference: KeyReference): Promise<ConfigMap | Secret | undefined> {

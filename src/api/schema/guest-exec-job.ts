@@ -81,7 +81,9 @@ export const guestExecJobSpec = z
       .min(1)
       .max(31536000)
       .default(60)
-      .describe('How long a guest that is missing, off or silent is waited for, from the start of the job.'),
+      .describe(
+        'How long a guest that is missing, off or silent is waited for, from the start of the job, or from when its next attempt is due; and a missing Secret or ConfigMap, from when it was first missed.',
+      ),
     activeDeadlineSeconds: z
       .int()
       .min(1)

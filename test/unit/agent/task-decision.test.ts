@@ -159,11 +159,32 @@ it('leaves a task alone that is being deleted and was never started', () => {
   });
 });
 
-it('waits without a word while the guest runs as much as it may', () => {
+it('waits without a word while the guest has just begun as much as it may', () => {
   const decision = decide({ guest: { full: true } });
 
   expect(decision).toMatchObject({ do: 'wait' });
   expect(decision).not.toHaveProperty('reason');
+});
+
+it('says that it waits where the guest may begin nothing more for long, and waits past the starting deadline', () => {
+  const guest = { full: true, crowded: true };
+
+  expect(decide({ guest })).toMatchObject({ do: 'wait', reason: 'GuestFull' });
+  expect(decide({ guest, now: noon + 61_000 })).toMatchObject({
+    do: 'wait',
+    reason: 'GuestFull',
+    lookAgainMs: undefined,
+  });
+});
+
+it('does not look again and again at what waits past a deadline', () => {
+  const entry = { state: 'sending', guest: 'u', action: 'exec' } as const;
+  const guest = { full: false, sealed: { reason: 'SealedToAnotherKey', message: 'to another key' } };
+
+  expect(decide({ task: task({ phase: 'Running', claim: mine }), entry, guest, now: noon + 61_000 })).toMatchObject({
+    do: 'wait',
+    lookAgainMs: undefined,
+  });
 });
 
 describe('a task whose guest moved here', () => {

@@ -106,6 +106,26 @@ it('begins nothing of a task that was deleted while it was being claimed', async
   expect(started).toEqual([]);
 });
 
+it('says of a task that its guest is full, once as many run there as may at all', async () => {
+  const task = aTask(aJob(), guest);
+  const told: unknown[] = [];
+  const { registry, clock, started, executor } = await executorWith({
+    cluster: {
+      async replaceStatus(_, object) {
+        told.push(object);
+        return object;
+      },
+    },
+  });
+  for (let number = 1; number <= 32; number += 1) registry.get(uuid).running.set(`run-${number}`, clock.monotonic());
+  await clock.advance(60_000);
+
+  await executor.reconcile(task);
+
+  expect(told).toMatchObject([{ status: { phase: 'Pending', reason: 'GuestFull' } }]);
+  expect(started).toEqual([]);
+});
+
 it('leaves to the next process a freeze that the end of this one cut off, though its task has moved', async () => {
   const { journal, executor } = await executorWith({
     cluster: { get: async () => ({ ...moved, spec: { ...moved.spec, nodeName: 'hv2' } }) as never },

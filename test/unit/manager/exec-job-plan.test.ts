@@ -155,6 +155,25 @@ describe('guests that can not be reached', () => {
     expect(create.map(({ spec }) => spec.guestName)).toEqual(['b']);
   });
 
+  it('waits for what was there before, and is missing since, from when it was first seen missing', () => {
+    const job = aJob();
+    const late = noon + 1200_000;
+    const missing = { reason: 'InputNotFound', message: 'Secret team-a/db does not exist', since: late } as const;
+    const at = (now: number) =>
+      plan({ job, guests: [aGuest('a'), aGuest('b')], tasks: [], hindrance: () => missing, now });
+
+    const soonAfter = at(late + 5000);
+    const over = at(late + 61_000);
+
+    expect([soonAfter.ended, soonAfter.lookAgainMs]).toEqual([undefined, 56_000]);
+    expect(soonAfter.status).toMatchObject({ waiting: 2, guests: [{ reason: 'InputNotFound' }, {}] });
+    expect(findCondition(soonAfter.status.conditions, 'Complete')?.message).toBe(
+      'Secret team-a/db does not exist, and 1 more: waited for until 2026-01-01T12:21:01Z',
+    );
+    expect(over.ended).toMatchObject({ type: 'Failed', reason: 'GuestsFailed' });
+    expect(over.status.guests?.[0]).toMatchObject({ reason: 'Undeliverable', message: missing.message });
+  });
+
   it('fails one without an agent channel at once: waiting would not help', () => {
     const { ended } = plan({
       job: aJob(),
@@ -195,6 +214,20 @@ describe('guests that can not be reached', () => {
     expect(before.giveUp).toEqual([]);
     expect(after.giveUp.map(({ task }) => task.spec.guestName)).toEqual(['a']);
   });
+});
+
+it('gives up no task that its agent only has no room for, unless its host has fallen silent', () => {
+  const job = aJob();
+  const [a, lost] = [aGuest('a'), aGuest('a')];
+  for (const condition of lost.status?.conditions ?? []) condition.status = 'Unknown';
+  const tasks = [aTask(job, a, { phase: 'Pending', reason: 'GuestFull', message: 'm' })];
+  const late = noon + 600_000;
+
+  const waiting = plan({ job, guests: [a], tasks, now: late });
+
+  expect([waiting.giveUp, waiting.ended]).toEqual([[], undefined]);
+  expect(plan({ job, guests: [lost], tasks, now: late }).giveUp).toMatchObject([{ reason: 'Undeliverable' }]);
+  expect(plan({ job, guests: [], tasks, now: late }).giveUp).toMatchObject([{ reason: 'Undeliverable' }]);
 });
 
 describe('ending', () => {
@@ -253,21 +286,37 @@ describe('ending', () => {
     expect(plan({ job, guests: [aGuest('a')], tasks: [task], now: soon }).ended?.type).toBe('Failed');
   });
 
-  it('starts nothing after its deadline, and waits a little for the agents to end what runs', () => {
-    const job = aJob({ activeDeadlineSeconds: 10 });
+  describe('when its deadline is over', () => {
+    const job = aJob({ activeDeadlineSeconds: 10, exec: { command: ['true'], terminationGracePeriodSeconds: 60 } });
+    const deadline = noon + 11_000;
     const [a, b] = [aGuest('a'), aGuest('b')];
     const tasks = [aTask(job, a, { phase: 'Running', claim })];
+    const at = (now: number, guests = [a, b]) => plan({ job, guests, tasks, now });
 
-    const atDeadline = plan({ job, guests: [a, b], tasks, now: noon + 11_000 });
-    const afterGrace = plan({ job, guests: [a, b], tasks, now: noon + 11_000 + graceMs });
+    it('starts nothing, and waits until the agents must have ended what runs, by SIGKILL in the end', () => {
+      const [atDeadline, meanwhile, afterwards] = [at(deadline), at(deadline + graceMs), at(deadline + 85_000)];
 
-    expect(atDeadline.create).toEqual([]);
-    expect(atDeadline.ended).toBeUndefined();
-    expect(afterGrace.ended).toMatchObject({ type: 'Failed', reason: 'DeadlineExceeded' });
-    expect(afterGrace.status.guests).toMatchObject([
-      { name: 'b', phase: 'Failed', reason: 'DeadlineExceeded' },
-      { name: 'a', phase: 'Unknown', reason: 'DeadlineExceeded' },
-    ]);
+      expect(atDeadline.create).toEqual([]);
+      expect(atDeadline.ended).toBeUndefined();
+      expect([meanwhile.ended, meanwhile.status.active]).toEqual([undefined, 1]);
+      expect(at(deadline + 61_000).lookAgainMs).toBe(24_000);
+      expect(afterwards.ended).toMatchObject({ type: 'Failed', reason: 'DeadlineExceeded' });
+      expect(afterwards.status.guests).toMatchObject([
+        { name: 'b', phase: 'Failed', reason: 'DeadlineExceeded' },
+        { name: 'a', phase: 'Unknown', reason: 'DeadlineExceeded' },
+      ]);
+    });
+
+    it('waits no longer than a little for a host that nothing is heard from', () => {
+      const lost = aGuest('a');
+      for (const condition of lost.status?.conditions ?? []) condition.status = 'Unknown';
+
+      expect(at(deadline + graceMs - 1, [lost, b]).ended).toBeUndefined();
+      expect(at(deadline + graceMs, [lost, b]).status.guests).toMatchObject([
+        { name: 'b', phase: 'Failed' },
+        { name: 'a', phase: 'Unknown', reason: 'DeadlineExceeded' },
+      ]);
+    });
   });
 
   it('changes nothing once it ended, and deletes itself when its time to live is over', () => {

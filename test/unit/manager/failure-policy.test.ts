@@ -33,8 +33,13 @@ it.each([
   'NoAgentChannel',
   'Undeliverable',
   'DeadlineExceeded',
+  'Released',
 ])('does not retry after %s: it would come to the same', (reason) => {
   expect(decide({ ...ended, reason })).toBe('FailGuest');
+});
+
+it('does not retry what was let go of, even where a rule would', () => {
+  expect(decide({ ...killed, reason: 'Released' }, [{ action: 'Retry', onSignals: [9] }])).toBe('FailGuest');
 });
 
 it('lets the first rule that matches decide', () => {

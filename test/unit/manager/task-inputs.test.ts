@@ -45,11 +45,11 @@ it('says what is missing, and leaves out what may be', async () => {
 
   expect(await read({ command: ['x'], env: [{ name: 'A', valueFrom: secret('nothing') }] })).toEqual({
     reason: 'InputNotFound',
-    message: 'Secret team-a/db has no key nothing: it is waited for',
+    message: 'Secret team-a/db has no key nothing',
   });
   expect(await read({ command: ['x'], stdinFrom: { secretKeyRef: { name: 'nobody', key: 'k' } } })).toEqual({
     reason: 'InputNotFound',
-    message: 'Secret team-a/nobody does not exist: it is waited for',
+    message: 'Secret team-a/nobody does not exist',
   });
   expect(await read({ command: ['x'], env: [{ name: 'A', valueFrom: secret('nothing', true) }] })).toEqual({
     kind: 'exec',
