@@ -2,7 +2,7 @@ import type { DomainHandle } from './domain-handle.ts';
 import { type AgentChannel, parseDomainXml } from './domain-xml.ts';
 
 /** virDomainState by its number. */
-const domainStates = [
+export const domainStates = [
   'nostate',
   'running',
   'blocked',

@@ -12,9 +12,12 @@ export interface FleetCensusOptions {
 /** Of what is not over. */
 const jobPhases = ['Waiting', 'Running', 'Suspended'];
 const windowPhases = ['Pending', 'Preparing', 'Frozen', 'Thawing'];
+const schedulePhases = ['Scheduled', 'Suspended', 'Failed'];
 
 /** Counts what there is, as the API server shows it. */
 export function createFleetCensus({ fleet, jobs, windows, rotations }: FleetCensusOptions): FleetView {
+  const windowsWhere = (isScheduled: boolean) =>
+    windows.list().filter(({ spec }) => (spec.schedule !== undefined) === isScheduled);
   const openJobs = () => jobs.list().filter(({ status }) => status?.completionTime === undefined);
   return {
     hostsReady: fleet.hostsReady,
@@ -28,12 +31,8 @@ export function createFleetCensus({ fleet, jobs, windows, rotations }: FleetCens
         ['active', sum(open, ({ status }) => status?.active)],
       ]);
     },
-    windows: () =>
-      countEach(
-        windowPhases,
-        windows.list().filter(({ spec }) => spec.schedule === undefined),
-        ({ status }) => status?.phase ?? 'Pending',
-      ),
+    windows: () => countEach(windowPhases, windowsWhere(false), ({ status }) => status?.phase ?? 'Pending'),
+    schedules: () => countEach(schedulePhases, windowsWhere(true), ({ status }) => status?.phase ?? 'Scheduled'),
     rotationGuests() {
       const all = rotations.list();
       const drifted = sum(all, ({ status }) => status?.drifted);

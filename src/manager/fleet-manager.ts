@@ -32,6 +32,7 @@ export interface FleetManagerOptions {
   reports?: LoopReports & {
     jobEnded?(condition: string, reason: string): void;
     freezeWindowEnded?: ((finish: WindowFinish) => void) | undefined;
+    freezeWindowMissed?: (() => void) | undefined;
     rotated?: PasswordRotationsOptions['onAttemptEnded'];
   };
 }
@@ -69,8 +70,8 @@ export function createFleetManager(options: FleetManagerOptions): FleetManager {
     },
   );
 
-  const onEnded = reports.freezeWindowEnded;
-  const windows = followFreezeWindows(loops, fleet, { cluster, events, clock, onEnded });
+  const { freezeWindowEnded: onEnded, freezeWindowMissed: onMissed } = reports;
+  const windows = followFreezeWindows(loops, fleet, { cluster, events, clock, onEnded, onMissed });
   const onAttemptEnded = reports.rotated ?? (() => {});
   const rotations = followPasswordRotations(loops, fleet, { cluster, events, clock, random, onAttemptEnded });
 

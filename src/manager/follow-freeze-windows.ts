@@ -17,6 +17,7 @@ export interface FollowFreezeWindowsOptions {
   events: EventRecorder;
   clock: Clock;
   onEnded?: ((finish: WindowFinish) => void) | undefined;
+  onMissed?: (() => void) | undefined;
 }
 
 /** Follows FsFreezeWindows, once or on a schedule: beside what wakes every kind, windows wake each other. */
@@ -25,7 +26,7 @@ export function followFreezeWindows(
   fleet: Fleet,
   options: FollowFreezeWindowsOptions,
 ): Informer<FsFreezeWindow> {
-  const { onEnded, ...common } = options;
+  const { onEnded, onMissed, ...common } = options;
   const { controller, objects }: { controller: Controller; objects: Informer<FsFreezeWindow> } = followKind(
     loops,
     fleet,
@@ -45,6 +46,7 @@ export function followFreezeWindows(
       const schedules = new FreezeScheduleController({
         ...common,
         madeBy: (window) => cache.byIndex('maker', ownerKey(window)),
+        onMissed,
       });
       const windows = new FreezeWindowController({
         ...common,

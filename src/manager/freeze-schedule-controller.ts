@@ -13,6 +13,8 @@ export interface FreezeScheduleControllerOptions {
   madeBy(window: FsFreezeWindow): readonly FsFreezeWindow[];
   events: EventRecorder;
   clock: Clock;
+  /** An instant passed without a window. */
+  onMissed?: (() => void) | undefined;
 }
 
 /** Makes the windows of a schedule at their instants, and keeps few of those that are over. */
@@ -59,12 +61,13 @@ export class FreezeScheduleController {
   }
 
   #tell(window: FsFreezeWindow, { missed, status }: SchedulePlan): void {
-    const { events } = this.#options;
+    const { events, onMissed } = this.#options;
     const failed = status.conditions?.find(({ type, status: isTrue }) => type === 'Failed' && isTrue === 'True');
     if (failed && window.status?.failureReason !== status.failureReason) {
       events.record(window, { type: 'Warning', reason: failed.reason, note: failed.message, action: 'Schedule' });
     }
     if (!missed) return;
+    onMissed?.();
     const note = `no window was made for ${timestamp(missed.at)}: ${missed.why}`;
     events.record(window, { type: 'Warning', reason: 'MissedSchedule', note, action: 'Schedule' });
   }

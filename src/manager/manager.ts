@@ -49,6 +49,7 @@ export async function runManager({ kubeconfig, namespace, address, logger, signa
       watchRestarted: metrics.watchRestarted,
       jobEnded: fleetMetrics.jobEnded,
       freezeWindowEnded: fleetMetrics.freezeWindowEnded,
+      freezeWindowMissed: fleetMetrics.freezeWindowMissed,
       rotated: fleetMetrics.rotated,
     },
   });

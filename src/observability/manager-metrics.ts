@@ -15,6 +15,8 @@ export interface FleetView {
   jobGuests(): Counts;
   /** FsFreezeWindows that are not over, by phase. */
   windows(): Counts;
+  /** FsFreezeWindows with a schedule, by phase. */
+  schedules(): Counts;
   /** Guests of all PasswordRotations, by how they stand. */
   rotationGuests(): Counts;
   /** When the next guest is due, in milliseconds since the epoch. */
@@ -33,6 +35,7 @@ export interface EndedWindow {
 export interface ManagerMetrics {
   jobEnded(condition: string, reason: string): void;
   freezeWindowEnded(end: EndedWindow): void;
+  freezeWindowMissed(): void;
   rotated(result: string, reason: string): void;
   observeLeader(lease: string, leading: () => boolean): void;
   /** Looks at the fleet whenever Prometheus asks. */
@@ -63,6 +66,11 @@ export function createManagerMetrics(registry: Registry): ManagerMetrics {
     labelNames: ['reason'],
     registers,
   });
+  const missedWindows = new Counter({
+    name: 'qga_freeze_windows_missed_total',
+    help: 'Instants of schedules for which no FsFreezeWindow was made.',
+    registers,
+  });
   const frozenSeconds = new Histogram({
     name: 'qga_freeze_window_frozen_seconds',
     help: 'How long all guests of an FsFreezeWindow were frozen.',
@@ -82,6 +90,7 @@ export function createManagerMetrics(registry: Registry): ManagerMetrics {
       if (end.phase === 'Failed') windowFailures.inc({ reason: end.reason });
       if (end.frozenSeconds !== undefined) frozenSeconds.observe(end.frozenSeconds);
     },
+    freezeWindowMissed: () => missedWindows.inc(),
     rotated: (result, reason) => rotations.inc({ result, reason }),
     observeLeader: (lease, leading) =>
       liveGauge(registry, {
@@ -112,6 +121,7 @@ function observeFleet(registry: Registry, fleet: FleetView): void {
   by('phase', 'qga_exec_jobs', 'GuestExecJobs that are not over, by phase.', fleet.jobs);
   by('state', 'qga_exec_job_guests', 'Guests of those jobs, by how far they are.', fleet.jobGuests);
   by('phase', 'qga_freeze_windows', 'FsFreezeWindows that are not over, by phase.', fleet.windows);
+  by('phase', 'qga_freeze_schedules', 'FsFreezeWindows with a schedule, by phase.', fleet.schedules);
   by('state', 'qga_password_rotation_guests', 'Guests of PasswordRotations, by how they stand.', fleet.rotationGuests);
   liveGauge(registry, {
     name: 'qga_password_rotation_next_timestamp_seconds',

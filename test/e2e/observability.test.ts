@@ -77,7 +77,7 @@ async function seenByRunbook(alertname: string): Promise<string> {
   const section = runbooks.split(`\n## ${alertname}\n`)[1]?.split('\n## ')[0] ?? '';
   const [, script = ''] = /```sh\n([^]*?)```/.exec(section) ?? [];
   const env = { KUBECONFIG: kubeconfig, PATH: `${harnessPaths().controlPlane}:${process.env['PATH']}` };
-  return await run('bash', ['-e'], { input: script, env });
+  return await run('bash', ['-e'], { input: script.replaceAll('HOST', host), env });
 }
 
 async function createWindow(window: string, spec: object = {}): Promise<void> {

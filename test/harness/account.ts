@@ -7,15 +7,19 @@ import type { OperatorProcess } from './operator.ts';
 
 const manager = 'qga-operator-manager';
 const kinds = ['ServiceAccount', 'ClusterRole', 'ClusterRoleBinding', 'Role', 'RoleBinding'];
+/** Its rights to Secrets are narrowed by it. */
+const policy = `${manager}-secrets`;
 
 interface Role extends KubeObject {
   rules?: { apiGroups: string[]; resources: string[]; verbs: string[] }[];
 }
 
-/** What the chart makes for a manager to be somebody. */
+/** What the chart makes for a manager to be somebody, and to be no more than that. */
 async function managerObjects(): Promise<Role[]> {
   const objects = await rendered();
-  return objects.filter(({ kind, metadata }) => kinds.includes(kind ?? '') && metadata.name === manager);
+  return objects.filter(
+    ({ kind, metadata }) => metadata.name === policy || (metadata.name === manager && kinds.includes(kind ?? '')),
+  );
 }
 
 /** Gives a manager the rights that the chart gives it, and no others; writes its kubeconfig to `path`, which it returns. */

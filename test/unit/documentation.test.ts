@@ -1,6 +1,7 @@
 import { existsSync, globSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { domainStates } from '../../src/libvirt/domain.ts';
 
 const repository = join(import.meta.dirname, '../..');
 const pages = globSync('{*.md,docs/**/*.md,charts/**/*.md,src/**/*.md}', { cwd: repository }).toSorted();
@@ -50,10 +51,20 @@ describe('the documentation', () => {
 
   it('explains every reason that the programs give', () => {
     const explained = new Set(read('docs/reasons.md').match(/(?<=`)[A-Z]\w+(?=`)/g));
-    const sources = globSync('src/**/*.ts', { cwd: repository }).map(read).join('\n');
-    const given = new Set([...sources.matchAll(/\breason: '([A-Z]\w+)'/g)].map(([, reason = '']) => reason));
+    const sourcesOf = (folders: string) => globSync(`src/${folders}/**/*.ts`, { cwd: repository }).map(read).join('\n');
+    const wordsOf = (text: string) => text.match(/(?<=')[A-Z][A-Za-z]+(?=')/g) ?? [];
+    const wording = sourcesOf('{agent,guest,manager}');
+    const given = new Set([
+      ...wordsOf([...sourcesOf('*').matchAll(/\breason: '\w+'/g)].join('\n')),
+      // One of several: `reason: late ? 'A' : 'B'`, `const reason = …`, `type UnknownReason = 'A' | 'B'`, `xReasons = {…}`.
+      ...wordsOf([...wording.matchAll(/\breason(?::| =) [^,;{}\n]*/g)].join('\n')),
+      ...wordsOf([...wording.matchAll(/\w+Reasons? = [^;]*;/g)].join('\n')),
+      // A condition's: `set('Type', 'True', 'Reason'…`.
+      ...[...wording.matchAll(/\bset\('\w+', '\w+', '(\w+)'/g)].map(([, reason = '']) => reason),
+      ...domainStates.map((state) => `Domain${state.charAt(0).toUpperCase()}${state.slice(1)}`),
+    ]);
 
-    expect(given.size).toBeGreaterThan(80);
+    expect(given.size).toBeGreaterThan(130);
     expect([...given].filter((reason) => !explained.has(reason))).toEqual([]);
   });
 });

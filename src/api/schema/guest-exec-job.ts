@@ -89,7 +89,9 @@ export const guestExecJobSpec = z
       .min(1)
       .max(31536000)
       .optional()
-      .describe('How long the job may take; what is not done by then is no longer waited for, and the job fails.'),
+      .describe(
+        'How long the job may take; then what still runs is ended with all it started, SIGTERM first, and the job fails. With mode Direct it is no longer waited for.',
+      ),
     ttlSecondsAfterFinished: z
       .int()
       .min(0)

@@ -35,7 +35,7 @@ export function thawCommand(): Command {
       'kubectl qga thaw -l app=web',
       'kubectl qga thaw web-1 --force   # frozen by virsh, and forgotten',
     ],
-    '0 nothing holds them any more; 1 somebody else froze them; 124 not known in time, as where a host still owes the thaw; 125 one of them could not be let go',
+    '0 nothing holds them any more; 1 somebody else froze some: --force thaws them; 124 not known in time, as where a host still owes the thaw; 125 one of them could not be let go',
   );
 }
 

@@ -7,11 +7,12 @@ import { type AlertRule, chartRules, promtool } from '../../harness/prometheus.t
 import { repository } from '../../harness/vitest/shared.ts';
 
 const folder = testFolder();
+const runbookUrl = 'https://wiki.example/runbooks.md';
 const timing = join(import.meta.dirname, 'alerts.yaml');
 let alerts: AlertRule[];
 
 beforeAll(async () => {
-  const rules = await chartRules();
+  const rules = await chartRules({ runbookUrl });
   alerts = rules.groups.flatMap((group) => group.rules);
   await writeFile(folder('rules.json'), JSON.stringify(rules));
   await copyFile(timing, folder('alerts.yaml'));
@@ -36,7 +37,7 @@ it('are each tried, and each link to a section of the runbooks that has its name
   expect(names.toSorted()).toEqual([...tried].toSorted());
   expect(sections).toEqual(names);
   for (const { alert, annotations } of alerts)
-    expect(annotations['runbook_url']).toBe(`docs/runbooks.md#${alert.toLowerCase()}`);
+    expect(annotations['runbook_url']).toBe(`${runbookUrl}#${alert.toLowerCase()}`);
 });
 
 it('are fed by the scrape configuration that the documentation gives', async () => {
@@ -67,6 +68,14 @@ it('are fed by the scrape configuration that the documentation gives', async () 
   const found = JSON.parse(said) as { labels: Record<string, string> }[];
   const kept = found.flatMap(({ labels }) => (labels['instance'] ? `${labels['instance']} ${labels['host']}` : []));
   expect(kept.toSorted()).toEqual(['agent:8080 node-1', 'manager:8080 undefined', 'remote-agent:8080 hv9']);
+});
+
+it('have no link while nobody has said where the runbooks are to be found', async () => {
+  for (const without of [{}, { runbookUrl: 'docs/runbooks.md' }]) {
+    const rules = (await chartRules(without)).groups.flatMap((group) => group.rules);
+    expect(rules.filter(({ annotations }) => 'runbook_url' in annotations)).toEqual([]);
+    expect(rules).toHaveLength(alerts.length);
+  }
 });
 
 it('take their limits from the values', async () => {

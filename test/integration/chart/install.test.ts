@@ -74,7 +74,7 @@ it('installs on an empty cluster, and says what to look at', async () => {
     'deployment.apps/qga-operator-manager',
     'daemonset.apps/qga-operator-agent',
   ]);
-  expect(await names('validatingadmissionpolicy')).toHaveLength(7);
+  expect(await names('validatingadmissionpolicy')).toHaveLength(9);
   await cluster.apply({ apiVersion, kind: 'Guest', metadata: { name: 'web-1', namespace: 'default' } });
 });
 

@@ -10,25 +10,33 @@ import {
   guests,
   guestTasks,
   hostLabel,
+  type PasswordRotation,
+  passwordRotationLabel,
 } from '../../../src/api/resources.ts';
 import type { GuestStatus } from '../../../src/api/schema/guest.ts';
+import { passwordRotationSpec } from '../../../src/api/schema/password-rotation.ts';
 import type { Cluster } from '../../../src/kube/cluster.ts';
-import { type ConfigMap, configMaps, type Lease, leases } from '../../../src/kube/core-resources.ts';
-import type { KubeObject, ObjectMeta, Resource } from '../../../src/kube/objects.ts';
+import {
+  type ConfigMap,
+  configMaps,
+  type KubeEvent,
+  kubeEvents,
+  type Lease,
+  leases,
+  type Secret,
+  secrets,
+} from '../../../src/kube/core-resources.ts';
+import type { ObjectMeta, Resource } from '../../../src/kube/objects.ts';
+import { newSecret, pendingPatch, promotionPatch, templatePatch } from '../../../src/manager/rotation-patches.ts';
+import { annotations, readSecret } from '../../../src/manager/rotation-secret.ts';
 import { sharedCluster, testNamespace } from '../../harness/fixtures.ts';
 import { connect } from '../kube/support.ts';
 import { installedChart, testNodes, untilRefused } from './support.ts';
 
-interface Secret extends KubeObject {
-  data?: Record<string, string>;
-  type?: string;
-  immutable?: boolean;
-}
 interface Output extends ConfigMap {
   immutable: boolean;
 }
 const outputs = configMaps as Resource<Output>;
-const secrets: Resource<Secret> = { group: '', version: 'v1', kind: 'Secret', plural: 'secrets', namespaced: true };
 
 const release = installedChart({ remoteHosts: [{ name: 'hv9', uri: 'test:///default' }] });
 const namespace = testNamespace();
@@ -41,6 +49,7 @@ let agent: Cluster;
 let unbound: Cluster;
 /** The agent of the remote host hv9. */
 let remote: Cluster;
+let manager: Cluster;
 let made = 0;
 
 beforeAll(async () => {
@@ -48,10 +57,12 @@ beforeAll(async () => {
   agent = await release.clientOf(`${release.name}-agent`, mine);
   unbound = await release.clientOf(`${release.name}-agent`);
   remote = await release.clientOf(`${release.name}-host-hv9`, other);
+  manager = await release.clientOf(`${release.name}-manager`);
   const guest = await guestOf(other);
   const host = await hostOf(`probe-${other}`);
   const task = await taskOn(other);
   const lease = await admin.create(leases, leaseOf(other));
+  const secret = await admin.create(secrets, someonesSecret());
   const sentence = 'bound to no node';
   await Promise.all([
     untilRefused(() => unbound.replaceStatus(guests, guest), sentence),
@@ -59,6 +70,8 @@ beforeAll(async () => {
     untilRefused(() => unbound.replaceStatus(guestTasks, task), sentence),
     untilRefused(() => unbound.replace(leases, lease), sentence),
     untilRefused(() => unbound.create(outputs, output(task)), sentence),
+    untilRefused(() => unbound.create(kubeEvents, eventOf()), sentence),
+    untilRefused(() => manager.mergePatch(secrets, secret.metadata, {}), 'somebody else'),
   ]);
 });
 
@@ -125,6 +138,45 @@ function output({ metadata }: GuestTask, changes: Partial<ObjectMeta> = {}): Out
 function secretOutput(task: GuestTask, type: string): Secret {
   const { binaryData = {}, ...rest } = output(task);
   return { ...rest, kind: 'Secret', type, data: binaryData };
+}
+
+function someonesSecret(changes: Partial<Secret> = {}): Secret {
+  return {
+    apiVersion: 'v1',
+    kind: 'Secret',
+    metadata: { name: fresh('secret'), namespace },
+    type: 'Opaque',
+    ...changes,
+  };
+}
+
+/** As the API server would have it, with what its template leaves out. */
+function rotationOf(spec: object = {}): PasswordRotation {
+  const name = fresh('rotation');
+  return {
+    apiVersion,
+    kind: 'PasswordRotation',
+    metadata: { name, namespace, uid: uuidOf(made) },
+    spec: passwordRotationSpec.parse({ target: { guestName: 'web-1' }, username: 'app', ...spec }),
+  };
+}
+
+function eventOf(changes: Partial<KubeEvent> = {}): KubeEvent {
+  const name = fresh('event');
+  return {
+    apiVersion: 'events.k8s.io/v1',
+    kind: 'Event',
+    metadata: { name, namespace },
+    eventTime: '2026-01-01T00:00:00.000000Z',
+    reportingController: 'qga.dev/agent',
+    reportingInstance: mine,
+    action: 'Freeze',
+    reason: 'Frozen',
+    type: 'Normal',
+    note: 'frozen',
+    regarding: { apiVersion, kind: 'Guest', name: 'web-1', namespace },
+    ...changes,
+  };
 }
 
 function forbidden(sentence: string): object {
@@ -272,8 +324,6 @@ describe('a task whose guest moved', () => {
   const move = { spec: { nodeName: mine, moves: 1 } };
 
   it('is bound to another host by the manager', async () => {
-    const manager = await release.clientOf(`${release.name}-manager`);
-
     expect((await manager.mergePatch(guestTasks, (await taskOn(other)).metadata, move)).spec).toMatchObject(move.spec);
   });
 
@@ -364,6 +414,100 @@ describe('an agent and output', () => {
   });
 });
 
+describe('an agent and Events', () => {
+  const series = { count: 2, lastObservedTime: '2026-01-01T00:00:01.000000Z' };
+
+  it('tells of what it does, and that it did it again', async () => {
+    const { metadata } = await agent.create(kubeEvents, eventOf());
+
+    await agent.mergePatch(kubeEvents, metadata, { series });
+  });
+
+  it('may not speak for another host nor for another program, nor change what these said', async () => {
+    const sentence = `the agent of ${mine} may write its own Events only`;
+
+    for (const strange of [{ reportingInstance: other }, { reportingController: 'qga.dev/manager' }]) {
+      await expect(agent.create(kubeEvents, eventOf(strange))).rejects.toMatchObject(forbidden(sentence));
+      const { metadata } = await admin.create(kubeEvents, eventOf(strange));
+      await expect(agent.mergePatch(kubeEvents, metadata, { series })).rejects.toMatchObject(forbidden(sentence));
+    }
+  });
+});
+
+describe('the manager and Secrets', () => {
+  const pending = { password: 'first', id: 'a', setting: 'x' };
+
+  it.each([
+    ['as they come', {}],
+    ['of type Opaque, collected with the rotation', { secretTemplate: { type: 'Opaque' }, deletionPolicy: 'Delete' }],
+  ])('writes the Secrets of a rotation, %s', async (_, spec) => {
+    const rotation = rotationOf(spec);
+    const guest = fresh('guest');
+    const done = { guestUid: uuidOf(0), verified: 'True' as const, now: 0 };
+
+    const first = await manager.create(secrets, newSecret(rotation, guest, pending));
+    const promotion = promotionPatch(rotation, guest, readSecret(first), done);
+    const promoted = await manager.mergePatch(secrets, first.metadata, promotion);
+    const next = pendingPatch(rotation, guest, readSecret(promoted), { ...pending, password: 'second', id: 'b' });
+    expect((await manager.mergePatch(secrets, first.metadata, next)).data).toHaveProperty('pending-password');
+  });
+
+  it.each([
+    ['annotation', {}, { [annotations.account]: null }],
+    ['owner', { deletionPolicy: 'Delete' }, { [annotations.rotation]: null }],
+  ])('labels a Secret again that has only its %s left', async (_, spec, lost) => {
+    const rotation = rotationOf(spec);
+    const guest = fresh('guest');
+    const { metadata } = await admin.create(secrets, newSecret(rotation, guest, pending));
+    const bare = await admin.mergePatch(secrets, metadata, {
+      metadata: { labels: { [passwordRotationLabel]: null }, annotations: lost },
+    });
+
+    const patch = templatePatch(rotation, guest, readSecret(bare)) as object;
+    expect((await manager.mergePatch(secrets, metadata, patch)).metadata.labels).toHaveProperty([
+      passwordRotationLabel,
+    ]);
+  });
+
+  it("may not make a ServiceAccount's token, nor anything else that is no rotation's", async () => {
+    const labels = { [passwordRotationLabel]: 'x' };
+    const token = {
+      name: fresh('token'),
+      namespace,
+      labels,
+      annotations: { 'kubernetes.io/service-account.name': 'x' },
+    };
+
+    for (const secret of [
+      someonesSecret({ metadata: token, type: 'kubernetes.io/service-account-token' }),
+      someonesSecret({ metadata: { name: fresh('secret'), namespace, labels }, type: 'example.com/other' }),
+      someonesSecret(),
+    ]) {
+      await expect(manager.create(secrets, secret)).rejects.toMatchObject(
+        forbidden('may write Secrets of PasswordRotations only'),
+      );
+    }
+  });
+
+  it("may not change somebody else's, pass one off as a rotation's, strip one of its label, or delete any", async () => {
+    const theirs = await admin.create(secrets, someonesSecret());
+    const labels = { [passwordRotationLabel]: 'x' };
+    const typed = someonesSecret({ metadata: { name: fresh('secret'), namespace, labels }, type: 'example.com/other' });
+    const ours = await admin.create(secrets, newSecret(rotationOf(), fresh('guest'), pending));
+
+    for (const { metadata } of [theirs, await admin.create(secrets, typed)]) {
+      await expect(
+        manager.mergePatch(secrets, metadata, { metadata: { labels }, data: { password: 'aGVsbG8=' } }),
+      ).rejects.toMatchObject(forbidden("this is somebody else's"));
+    }
+    await expect(
+      manager.mergePatch(secrets, ours.metadata, { metadata: { labels: { [passwordRotationLabel]: null } } }),
+    ).rejects.toMatchObject(forbidden('with the label qga.dev/password-rotation'));
+    for (const { metadata } of [theirs, ours])
+      await expect(manager.delete(secrets, metadata)).rejects.toMatchObject(forbidden('deletes no Secret'));
+  });
+});
+
 describe("a remote host's agent", () => {
   it('speaks for the host that its ServiceAccount is named after, wherever its pod runs', async () => {
     const host = await remote.create(guestHosts, { apiVersion, kind: 'GuestHost', metadata: { name: 'hv9' } });
@@ -395,4 +539,6 @@ it('leaves everybody else alone', async () => {
     kind: 'ConfigMap',
     metadata: { name: fresh('plain'), namespace },
   });
+  const { metadata } = await admin.create(secrets, someonesSecret({ type: 'example.com/other' }));
+  await admin.delete(secrets, metadata);
 });

@@ -40,6 +40,15 @@ it('counts windows that are not over, and no schedules', () => {
   expect(Object.fromEntries(windows())).toEqual({ Pending: 1, Preparing: 0, Frozen: 1, Thawing: 0 });
 });
 
+it('counts schedules by whether they make windows', () => {
+  const spec = { schedule: '0 3 * * *' };
+  const { schedules } = census({
+    windows: [{ spec }, { spec, phase: 'Scheduled' }, { spec, phase: 'Suspended' }, { phase: 'Failed' }],
+  });
+
+  expect(Object.fromEntries(schedules())).toEqual({ Scheduled: 2, Suspended: 1, Failed: 0 });
+});
+
 it('counts each guest of a rotation once, and tells when the next one is due', () => {
   const { rotationGuests, nextRotation } = census({
     rotations: [
