@@ -146,8 +146,12 @@ function afterFreeze(hold: Hold, count: number, at: number): Hold {
   }
   const held: Hold = { ...hold, stage: 'held', result: { ...result, frozenAt: micro(at) } };
   const { expected = 0 } = result.filesystems;
-  if (!hold.mountpoints || count >= expected) return held;
-  const message = `of the mountpoints asked for, on ${expected} filesystems, only ${count} could be frozen`;
+  if (count >= expected) return held;
+  const message = hold.mountpoints
+    ? `only ${count} of ${expected} filesystems at the mountpoints asked for could be frozen: ` +
+      'the rest are of a kind that can’t be, as vfat, or something else in the guest held them frozen already'
+    : `only ${count} of ${expected} filesystems that can be frozen were: something else in the guest held the rest ` +
+      'frozen, as a snapshot or another backup does, or they were unmounted just before; try again when that is over';
   return { ...held, ending: failed('PartlyFrozen', message), lost: message };
 }
 
@@ -195,14 +199,25 @@ function thawedByItself(hold: Hold): Hold {
   return overIfDone({ ...endedBy(hold, 'Somebody', why), stage: 'thawed', needsProof: false });
 }
 
-/** What the thaw's count says of the hold: fewer than were frozen means that somebody thawed before (C24, C38). */
+/**
+ * What the thaw's count says of the hold: fewer than were frozen means that somebody thawed before (C24, C38); more, that
+ * somebody else held some frozen as well, which the freeze then passed over (C26), and let go of or not meanwhile.
+ */
 function judged(hold: Hold, count: number): Hold {
   const { frozen } = hold.result.filesystems ?? {};
   if (count === frozen || hold.lost !== undefined) return hold;
-  const why = hold.thawUnanswered
-    ? `the answer to a thaw was lost, and with it the proof: the next counted ${count} of ${frozen} filesystems`
-    : `${frozen} filesystems were frozen and ${count} were still so at the thaw: somebody had thawed them before`;
-  if (hold.thawUnanswered) return { ...hold, lost: why };
+  if (frozen !== undefined && count > frozen) {
+    const more = `${frozen} filesystems were frozen, and at the thaw ${count - frozen} more were`;
+    return {
+      ...hold,
+      lost: `${more}: something else in the guest held them, and they may have been written to before`,
+    };
+  }
+  if (hold.thawUnanswered) {
+    const lost = `the answer to a thaw was lost, and with it the proof: the next counted ${count} of ${frozen} filesystems`;
+    return { ...hold, lost };
+  }
+  const why = `${frozen} filesystems were frozen and ${count} were still so at the thaw: somebody had thawed them before`;
   return endedBy({ ...hold, ending: { by: 'Somebody' } }, 'Somebody', why);
 }
 

@@ -35,6 +35,9 @@ const longestRetryMs = 2000;
 const lateMs = 3000;
 const disarmTries = 5;
 
+/** Why a call is not sent that still waits for a lane. */
+const tooLate = new Error('the guest is to be let go');
+
 const moved = 'the guest was moved to another host while it was frozen';
 
 /**
@@ -56,6 +59,8 @@ export class FreezeHolder {
   #wake: AbortController | undefined;
   #saved: Promise<void> = Promise.resolve();
   #done: Promise<Hold> | undefined;
+  /** Aborts when the guest is to be let go: a thaw waits for nothing that is not on its way to the guest by then. */
+  readonly #over = new AbortController();
   readonly #listeners: ((hold: Hold) => void)[] = [];
 
   constructor(options: FreezeHolderOptions) {
@@ -168,11 +173,11 @@ export class FreezeHolder {
     const timeoutSeconds = Math.min(longestFreezeSeconds, Math.ceil(maxFrozenMs / 1000));
     const options = { mountpoints, timeoutSeconds, priority: callPriority.status, signal: abandoned };
     try {
-      const count = await underWay.send(() => agent.freeze(options));
+      const count = await underWay.send(() => this.#inTime((unlessSent) => agent.freeze({ ...options, unlessSent })));
       this.#lookAt = clock.monotonic() + lookEveryMs;
       this.#tell({ kind: 'frozen', count, at: clock.now() });
     } catch (error) {
-      const failure = this.#agentError(error, 'the guest could not be frozen');
+      const failure = error === tooLate ? notFrozen() : this.#agentError(error, 'the guest could not be frozen');
       this.#tell({ kind: 'freezeFailed', error: failure });
     }
   }
@@ -196,16 +201,30 @@ export class FreezeHolder {
   async #look(): Promise<void> {
     const { agent, clock, abandoned } = this.#options;
     this.#lookAt = clock.monotonic() + lookEveryMs;
+    const options = { priority: callPriority.status, timeoutSeconds: callSeconds, signal: abandoned };
+    const ask = (unlessSent?: AbortSignal) => agent.call(guestFsfreezeStatus, {}, { ...options, unlessSent });
     try {
-      const options = { priority: callPriority.status, timeoutSeconds: callSeconds, signal: abandoned };
-      const status = await agent.call(guestFsfreezeStatus, {}, options);
+      // After a thaw nothing goes on without the answer.
+      const status = await (this.#hold.ending ? ask() : this.#inTime(ask));
       this.#recovered();
       this.#tell({ kind: 'status', frozen: status === 'frozen' });
     } catch (error) {
+      if (error === tooLate) return this.end({ by: 'Deadline' });
       const failure = this.#agentError(error, 'the guest could not be asked whether it is frozen');
       this.#tell({ kind: 'statusUnknown' });
       this.#tryLater();
       await this.#stoppedPerhaps(failure);
+    }
+  }
+
+  /** For what is worth sending only until the guest is to be let go. Rejects with `tooLate` when it was not sent by then. */
+  async #inTime<R>(send: (unlessSent: AbortSignal) => Promise<R>): Promise<R> {
+    const { clock } = this.#options;
+    const cancel = clock.after(this.deadline - clock.monotonic(), () => this.#over.abort(tooLate));
+    try {
+      return await send(this.#over.signal);
+    } finally {
+      cancel();
     }
   }
 
@@ -249,6 +268,7 @@ export class FreezeHolder {
     const before = this.#hold;
     this.#hold = foldHold(before, news);
     if (this.#hold === before) return;
+    if (this.#hold.ending) this.#over.abort(tooLate);
     this.#saved = this.#save(this.#hold);
     this.#wake?.abort();
   }
@@ -291,4 +311,9 @@ export class FreezeHolder {
       if (!wake.signal.aborted) throw error;
     }
   }
+}
+
+function notFrozen(): AgentError {
+  const message = 'the host was busy with other guests until it was too late to freeze: nothing was frozen';
+  return new AgentError('Busy', 'NotSent', true, message);
 }

@@ -23,6 +23,8 @@ export interface CallOptions {
   priority: number;
   /** Gives up waiting; a call on its way goes on to its end, and no other begins before. */
   signal?: AbortSignal | undefined;
+  /** Gives up a call that is not on its way yet, with the signal's reason; the answer to one that is, is waited for. */
+  unlessSent?: AbortSignal | undefined;
   /** How long the guest may take to answer. */
   timeoutSeconds?: number;
 }
@@ -31,6 +33,9 @@ export interface CallOptions {
 export type CallListener = (command: string) => (failure?: AgentError) => void;
 
 const defaultTimeoutSeconds = 10;
+
+/** Why a call gives up waiting for a lane: it waits for its turn anew. */
+const gaveWay = new Error('a thaw of the same guest goes first');
 
 /**
  * The guest agent of one domain.
@@ -45,6 +50,8 @@ export class GuestAgent {
   readonly #hypervisor: Hypervisor;
   readonly #onSent: CallListener;
   readonly #queue = new PQueue({ concurrency: 1 });
+  /** Takes its turn from the call that has it, if that one still waits for a lane; one on its way does not hear of it. */
+  #giveWay = () => {};
 
   constructor(hypervisor: Hypervisor, uuid: string, onSent: CallListener = () => () => {}) {
     this.#hypervisor = hypervisor;
@@ -132,8 +139,12 @@ export class GuestAgent {
     );
   }
 
-  /** Thaws all filesystems, before whatever else waits for this guest; answers how many. Throws as `call` does. */
+  /**
+   * Thaws all filesystems, before whatever else waits for this guest, be it for its turn or for a lane; answers how many.
+   * Throws as `call` does.
+   */
   async thaw(options: Omit<CallOptions, 'priority'>): Promise<number> {
+    this.#giveWay();
     return await this.#inTurn('guest-fsfreeze-thaw', { ...options, priority: callPriority.thaw }, (call) =>
       this.#hypervisor.fsThaw(this.uuid, call),
     );
@@ -152,30 +163,53 @@ export class GuestAgent {
 
   /** `command`: what the agent gets to see. */
   async #inTurn<R>(command: string, options: CallOptions, send: (call: AgentCallOptions) => Promise<R>): Promise<R> {
-    const { priority, signal, timeoutSeconds = defaultTimeoutSeconds } = options;
+    for (;;) {
+      try {
+        return await this.#once(command, options, send);
+      } catch (error) {
+        if (error !== gaveWay) throw error;
+      }
+    }
+  }
+
+  async #once<R>(command: string, options: CallOptions, send: (call: AgentCallOptions) => Promise<R>): Promise<R> {
+    const { priority, signal, unlessSent, timeoutSeconds = defaultTimeoutSeconds } = options;
     signal?.throwIfAborted();
-    // The queue must not hear of an abort once the call is on its way: it would give the turn to the next.
-    const waiting = new AbortController();
-    const giveUp = () => waiting.abort(signal?.reason);
+    unlessSent?.throwIfAborted();
+    const turn = new AbortController();
+    // First it waits for its turn, then for a lane. Of the second the queue must not hear: it would give the turn to the
+    // next, though the call be on its way by then.
+    let waiting = turn;
+    const giveUp = () => waiting.abort((signal?.aborted ? signal : unlessSent)?.reason);
     signal?.addEventListener('abort', giveUp, { once: true });
+    unlessSent?.addEventListener('abort', giveUp, { once: true });
     const call = this.#queue.add(
       async () => {
-        signal?.removeEventListener('abort', giveUp);
+        const lane = new AbortController();
+        waiting = lane;
+        this.#giveWay = priority < callPriority.thaw ? () => lane.abort(gaveWay) : () => {};
         const ended = this.#onSent(command);
         try {
-          const reply = await send({ timeoutSeconds, signal });
+          const reply = await send({ timeoutSeconds, signal: lane.signal });
           ended();
           return reply;
         } catch (error) {
-          // It waited for its turn with libvirt, and was not sent.
-          if (signal?.aborted && error === signal.reason) throw error;
+          // It waited for a lane, and was not sent.
+          if (lane.signal.aborted && error === lane.signal.reason) throw error;
           const failure = classify(error, this.#hypervisor.info()?.libvirtVersion);
           ended(failure);
           throw failure;
+        } finally {
+          this.#giveWay = () => {};
         }
       },
-      { priority, signal: waiting.signal },
+      { priority, signal: turn.signal },
     );
-    return await unlessAborted(call, signal);
+    try {
+      return await unlessAborted(call, signal);
+    } finally {
+      signal?.removeEventListener('abort', giveUp);
+      unlessSent?.removeEventListener('abort', giveUp);
+    }
   }
 }

@@ -56,6 +56,49 @@ describe('a thaw by somebody else', () => {
   });
 });
 
+describe('a guest with more than one filesystem', () => {
+  const bootTimeoutMs = 600_000;
+  let two: TestGuest;
+  beforeAll(async () => {
+    two = await sharedHypervisor().defineGuest({
+      name: 'lost-4',
+      namespace,
+      flavour: 'debian12',
+      vcpus: 2,
+      disk: true,
+    });
+    await two.waitForAgent(bootTimeoutMs);
+  }, bootTimeoutMs);
+  afterAll(async () => two?.undefine());
+
+  it('is consistent when all are frozen', async () => {
+    const name = await freezes.freeze(two, { maxFrozenSeconds: 60 });
+    await freezes.held(name);
+    await freezes.patch(name, { release: true });
+
+    expect(await freezes.ended(name)).toMatchObject({
+      phase: 'Succeeded',
+      freeze: { verdict: 'Consistent', filesystems: { expected: 2, frozen: 2, thawed: 2 } },
+    });
+  });
+
+  it('is not when something else in it holds one of them at that moment', async () => {
+    expect((await two.sh('fsfreeze --freeze /data')).exitCode).toBe(0);
+
+    const name = await freezes.freeze(two, { maxFrozenSeconds: 60 });
+
+    const { phase, reason, message, freeze } = await freezes.ended(name);
+    expect({ phase, reason }).toEqual({ phase: 'Failed', reason: 'PartlyFrozen' });
+    expect(message).toContain('only 1 of 2 filesystems that can be frozen were');
+    expect(message).toContain('try again');
+    expect(freeze).toMatchObject({
+      verdict: 'ConsistencyLost',
+      endedBy: 'FreezeFailed',
+      filesystems: { expected: 2, frozen: 1, thawed: 2 },
+    });
+  });
+});
+
 describe('a guest that does not stay as it was', () => {
   it('is consistent though its agent was killed meanwhile, since the kernel held on', async () => {
     const name = await held();

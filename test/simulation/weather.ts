@@ -78,6 +78,15 @@ const incidents: Record<Incident, (world: World) => void> = {
       // Whoever froze it: they know no better.
       ({ filesystems }) => void filesystems.thaw('somebody'),
     ),
+  guestHeld: (world) => {
+    const which = [world.chance.pick(mountpoints)];
+    afterwards(
+      world,
+      anyGuest(world),
+      ({ filesystems }) => void filesystems.hold('somebody', which),
+      ({ filesystems }) => void filesystems.unfreeze('somebody', which),
+    );
+  },
   guestMoved: (world) => {
     const from = world.chance.pick(world.nodes);
     const to = world.chance.pick(world.nodes.filter((node) => node !== from));

@@ -1,4 +1,5 @@
 import type { FreezeAction, FreezeResult } from '../../api/schema/freeze.ts';
+import { expectedFilesystems } from '../../guest/expected-filesystems.ts';
 import { failureReason } from '../../guest/failure-reason.ts';
 import { FreezeGuard, guardGraceMs } from '../../guest/freeze-guard.ts';
 import { callPriority } from '../../guest/guest-agent.ts';
@@ -64,6 +65,8 @@ export async function prepareFreeze(
     result.hooks = await runHooks(before, setting);
     const failed = failureOf(before, result.hooks);
     if (failed) throw new NotPrepared('HookFailed', `hook ${failed.name}: ${failed.message}`);
+    // They may have mounted something, or unmounted it.
+    await countFilesystems(run, freeze, result, signal);
   }
   await untilShortWorkEnded(run, signal);
   await armGuard(run, freeze, result, freeze.barrier ? longestBarrierMs : 0);
@@ -152,7 +155,7 @@ async function status({ task, guest, clock }: ActionRun, signal: AbortSignal): P
   }
 }
 
-/** Counts what the agent lists of what is to be frozen, where it tells. What it doesn't have is an error only here (C22). */
+/** Counts what a freeze must count, where the agent tells. What the guest doesn't have is an error only here (C22). */
 async function countFilesystems(
   { guest, task }: ActionRun,
   { mountpoints }: Freeze,
@@ -168,9 +171,8 @@ async function countFilesystems(
       const message = `guest ${guestName} has no filesystem mounted at ${unknown}; it lists ${list([...known])}`;
       throw new NotPrepared('UnknownMountpoint', message);
     }
-    // One that is mounted in two places is frozen once (C26).
-    const asked = listed.filter(({ mountpoint }) => !mountpoints || mountpoints.includes(mountpoint));
-    result.filesystems = { expected: new Set(asked.map(({ name }) => name)).size };
+    const expected = expectedFilesystems(listed, mountpoints);
+    result.filesystems = expected === undefined ? {} : { expected };
     if (listed.length > 0) return;
     throw new NotPrepared('NothingFrozen', `guest ${guestName} lists no filesystem that could be frozen`);
   } catch (error) {

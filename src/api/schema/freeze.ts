@@ -95,7 +95,12 @@ export const freezeResult = z.object({
   until: time.optional().describe('Thawed at the latest then.'),
   filesystems: z
     .object({
-      expected: z.int().optional().describe('How many the agent listed as freezable, of those asked for.'),
+      expected: z
+        .int()
+        .optional()
+        .describe(
+          'How many the freeze has to count: those at the mountpoints asked for, or all of a kind that freezes.',
+        ),
       frozen: z.int().optional().describe('How many the freeze counted.'),
       thawed: z.int().optional().describe('How many the thaw counted.'),
     })

@@ -147,13 +147,17 @@ describe('a freeze that came to nothing', () => {
     expect(worthOf(hold).result).not.toHaveProperty('verdict');
   });
 
-  it('thaws at once when only some of the mountpoints asked for could be frozen', () => {
-    const asked = { ...planned, mountpoints: ['/a', '/b'] };
-    const hold = [sent, { ...frozen, count: 1 }].reduce(foldHold, asked);
+  it.each([
+    ['some of the mountpoints asked for', ['/a', '/b'], 'vfat'],
+    ['some of the filesystems that can be', undefined, 'something else in the guest held the rest frozen'],
+  ])('thaws at once when only %s could be frozen', (_, mountpoints, why) => {
+    const hold = [sent, { ...frozen, count: 1 }].reduce(foldHold, { ...planned, mountpoints });
     const over = [{ ...thawed, count: 1 }, disarmed].reduce(foldHold, hold);
 
     expect(next(hold)).toEqual({ do: 'thaw' });
     expect(worthOf(over)).toMatchObject({ reason: 'PartlyFrozen', result: { verdict: 'ConsistencyLost' } });
+    expect(worthOf(over).message).toContain('1 of 2');
+    expect(worthOf(over).message).toContain(why);
   });
 });
 
@@ -177,6 +181,18 @@ describe('a hold that was broken', () => {
       reason: 'ConsistencyLost',
       result: { verdict: 'ConsistencyLost', endedBy },
     });
+  });
+
+  it('is not consistent when the thaw finds more than was frozen: that may have been written to', () => {
+    const worth = worthOf(after(sent, frozen, release, { ...thawed, count: 3 }, disarmed));
+
+    expect(worth).toMatchObject({
+      succeeded: false,
+      reason: 'ConsistencyLost',
+      result: { verdict: 'ConsistencyLost', endedBy: 'Release', filesystems: { frozen: 2, thawed: 3 } },
+    });
+    expect(worth.message).toContain('1 more');
+    expect(worth.message).not.toContain('somebody had thawed');
   });
 
   it('has no proof when the answer to its thaw was lost and the next one counts nothing', () => {

@@ -1,10 +1,13 @@
 import { setImmediate } from 'node:timers/promises';
-import { expect, it } from 'vitest';
+import { afterEach, describe, expect, it } from 'vitest';
 import { callPriority, GuestAgent } from '../../../src/guest/guest-agent.ts';
 import type { Hypervisor } from '../../../src/guest/hypervisor.ts';
+import { realClock } from '../../../src/libvirt/clock.ts';
 import { NotConnectedError } from '../../../src/libvirt/errors.ts';
-import { guestPing } from '../../../src/qga/commands.ts';
+import { LanePool } from '../../../src/libvirt/lane-pool.ts';
+import { guestInfo, guestPing } from '../../../src/qga/commands.ts';
 import { AgentError } from '../../../src/qga/errors.ts';
+import { testUri } from '../libvirt/test-driver.ts';
 
 const withdrawn = new Error('nobody waits for it any more');
 
@@ -88,4 +91,98 @@ it('takes no guest for gone of which libvirt, being away itself, can say nothing
   const notRunning = new AgentError('NotRunning', 'NotSent', true, 'domain is not running');
 
   expect(await agent.isGone(notRunning, new AbortController().signal)).toBe(false);
+});
+
+describe('on a host whose lanes are all taken by other guests', () => {
+  const pools: LanePool[] = [];
+  afterEach(async () => {
+    for (const pool of pools.splice(0)) await pool.close();
+  });
+
+  /** The one common lane of the host is taken until `free` is called. */
+  async function setUpTaken() {
+    const keepAlive = { intervalSeconds: 5, count: 3 };
+    const pool = new LanePool({
+      uri: testUri,
+      lanes: 1,
+      urgentLanes: 1,
+      keepAlive,
+      openTimeoutMs: 5000,
+      clock: realClock,
+    });
+    pools.push(pool);
+    const sent: string[] = [];
+    const hypervisor: Pick<Hypervisor, 'info' | 'agentCommand' | 'fsThaw'> = {
+      info: () => undefined,
+      agentCommand: async (uuid, command, { signal }) => {
+        const send = async () => void sent.push(JSON.parse(command).execute);
+        await pool.run(uuid, send, { signal });
+        return '{"return":{}}';
+      },
+      fsThaw: async (uuid, { signal }) => {
+        await pool.run(uuid, async () => void sent.push('thaw'), { signal, urgent: true });
+        return 1;
+      },
+    };
+    const agent = new GuestAgent(hypervisor as Hypervisor, 'uuid');
+    const taken = Promise.withResolvers<void>();
+    const { promise: until, resolve: free } = Promise.withResolvers<void>();
+    const slow = pool.run('other', async () => {
+      taken.resolve();
+      await until;
+    });
+    await taken.promise;
+    return { agent, sent, free: () => (free(), slow) };
+  }
+
+  it('sends a thaw at once, and what waited for a lane after it, as if it had waited longer', async () => {
+    const { agent, sent, free } = await setUpTaken();
+    const asked = agent.call(guestPing, {}, { priority: callPriority.status });
+    await setImmediate();
+
+    expect(await agent.thaw({})).toBe(1);
+    expect(await agent.thaw({})).toBe(1);
+
+    expect(sent).toEqual(['thaw', 'thaw']);
+    await free();
+    await asked;
+    expect(sent).toEqual(['thaw', 'thaw', 'guest-ping']);
+  });
+
+  it('gives up what is worth sending only until then, as not sent, and gives its turn to the next', async () => {
+    const { agent, sent, free } = await setUpTaken();
+    const tooLate = new AbortController();
+    const options = { priority: callPriority.status, unlessSent: tooLate.signal };
+    const waitsForLane = agent.call(guestPing, {}, options);
+    const waitsForTurn = agent.call(guestPing, {}, options);
+    const next = agent.call(guestInfo, {}, { priority: callPriority.status });
+    await setImmediate();
+
+    tooLate.abort(withdrawn);
+
+    await expect(waitsForLane).rejects.toBe(withdrawn);
+    await expect(waitsForTurn).rejects.toBe(withdrawn);
+    await expect(agent.call(guestPing, {}, options)).rejects.toBe(withdrawn);
+    await free();
+    await next.catch(() => {});
+    expect(sent).toEqual(['guest-info']);
+  });
+});
+
+it('waits for the answer of what is on its way, though it would not be worth sending any more', async () => {
+  const { agent, calls } = setUp();
+  const tooLate = new AbortController();
+  const asked = agent.call(guestPing, {}, { priority: callPriority.status, unlessSent: tooLate.signal });
+  const thaw = agent.thaw({});
+  await setImmediate();
+
+  tooLate.abort(withdrawn);
+  await setImmediate();
+  expect(calls).toHaveLength(1);
+
+  calls[0]?.resolve(undefined);
+  await asked;
+  await setImmediate();
+  calls[1]?.resolve(undefined);
+  expect(await thaw).toBe(1);
 });

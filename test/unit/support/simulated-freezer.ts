@@ -13,6 +13,8 @@ export class SimulatedFreezer implements Hypervisor {
   /** The task whose guard is armed in the guest. */
   armed: string | undefined;
   bootId = 'boot-1';
+  /** What its agent lists, of which only the first can be frozen. */
+  filesystems = [{ name: 'vda', mountpoint: '/', type: 'ext4' }];
   /** The programs that were started in the guest, by the names that their runs have there; each ends at once and well. */
   readonly started = new Map<string, string>();
   readonly calls: FreezerCall[] = [];
@@ -43,7 +45,7 @@ export class SimulatedFreezer implements Hypervisor {
         await this.#begin('status');
         return JSON.stringify({ return: this.frozen ? 'frozen' : 'thawed' });
       case 'guest-get-fsinfo':
-        return JSON.stringify({ return: [{ name: 'vda', mountpoint: '/', type: 'ext4', disk: [] }] });
+        return JSON.stringify({ return: this.filesystems.map((filesystem) => ({ ...filesystem, disk: [] })) });
       case 'guest-exec': {
         await this.#begin('exec');
         if (this.frozen) throw refused();

@@ -86,6 +86,68 @@ it('disarms a guard that may have been armed though the answer was lost', async 
   expect(freezer.armed).toBeUndefined();
 });
 
+const data = { name: 'vdb', mountpoint: '/data', type: 'xfs' };
+
+it('expects of what the agent lists only what freezes, and what is mounted twice once', async () => {
+  const freezer = new SimulatedFreezer();
+  freezer.filesystems.push(
+    { name: 'vda', mountpoint: '/home', type: 'ext4' },
+    { name: 'vda1', mountpoint: '/boot/efi', type: 'vfat' },
+    { name: 'loop0', mountpoint: '/snap/core', type: 'squashfs' },
+    { name: 'sr0', mountpoint: '/media/cdrom', type: 'iso9660' },
+    { name: 'vdc', mountpoint: '/new', type: 'of next year' },
+  );
+
+  const { ending } = await carryOut(freezer, { freeze: { maxFrozenSeconds: 1 } });
+
+  expect(await ending).toMatchObject({
+    phase: 'Succeeded',
+    freeze: { verdict: 'Consistent', filesystems: { expected: 1, frozen: 1, thawed: 1 } },
+  });
+});
+
+it('expects nothing of a guest that lists no kind that is known to freeze, as Windows', async () => {
+  const freezer = new SimulatedFreezer();
+  freezer.filesystems = [
+    { name: '\\\\?\\Volume{1}\\', mountpoint: 'C:\\', type: 'NTFS' },
+    { name: '\\\\?\\Volume{2}\\', mountpoint: 'System Reserved', type: 'NTFS' },
+  ];
+
+  const { ending } = await carryOut(freezer, { freeze: { maxFrozenSeconds: 1 } });
+
+  expect(await ending).toMatchObject({
+    phase: 'Succeeded',
+    freeze: { verdict: 'Consistent', filesystems: { frozen: 1, thawed: 1 } },
+  });
+});
+
+it('calls nothing consistent where a filesystem was not frozen that can be', async () => {
+  const freezer = new SimulatedFreezer();
+  freezer.filesystems.push(data);
+
+  const { ending } = await carryOut(freezer);
+
+  expect(await ending).toMatchObject({
+    phase: 'Failed',
+    reason: 'PartlyFrozen',
+    message: expect.stringContaining('1 of 2'),
+    freeze: { verdict: 'ConsistencyLost', endedBy: 'FreezeFailed', filesystems: { expected: 2, frozen: 1 } },
+  });
+  expect(freezer.frozen).toBe(false);
+});
+
+it('counts what is mounted after the hooks before a freeze, which may have unmounted something', async () => {
+  const freezer = new SimulatedFreezer();
+  freezer.filesystems.push(data);
+  freezer.before = (call) => {
+    if (call === 'exec') freezer.filesystems = freezer.filesystems.slice(0, 1);
+  };
+
+  const { ending } = await carryOut(freezer, { freeze: { maxFrozenSeconds: 1, hooks: { before: [hook('umount')] } } });
+
+  expect(await ending).toMatchObject({ phase: 'Succeeded', freeze: { filesystems: { expected: 1, frozen: 1 } } });
+});
+
 const hook = (name: string) => ({ name, command: [name] });
 const hooks = { before: [hook('stop-writes')], after: [hook('go-on'), hook('tell')] };
 
