@@ -117,6 +117,7 @@ export class Inventory {
       name,
       state: 'shutoff',
       movedAway: true,
+      saved: false,
       persistent: false,
       agentChannel: 'disconnected',
       vcpus: guest.status?.vcpus?.configured ?? 0,

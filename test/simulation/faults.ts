@@ -60,6 +60,7 @@ export interface Incidents {
   guestRebooted?: number;
   guestOff?: number;
   guestPaused?: number;
+  guestSaved?: number;
   guestFrozen?: number;
   guestMoved?: number;
   guestThawed?: number;
@@ -127,6 +128,7 @@ const guests: FaultProfile = {
     guestRebooted: 2,
     guestOff: 1,
     guestPaused: 1,
+    guestSaved: 1,
     guestMoved: 3,
     guestFrozen: 1,
     guestThawed: 1,

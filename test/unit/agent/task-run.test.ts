@@ -2,7 +2,6 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
-import type { Action } from '../../../src/agent/actions/action.ts';
 import { freezeAction } from '../../../src/agent/actions/freeze-action.ts';
 import type { FreezeKeeper } from '../../../src/agent/freeze-keeper.ts';
 import { GuestRegistry } from '../../../src/agent/guest-registry.ts';
@@ -42,43 +41,20 @@ it('does not freeze a guest again whose freeze came to its end after it was deci
   expect(delivered?.status).toMatchObject({ phase: 'Succeeded', freeze: { endedBy: 'Deadline' } });
 });
 
-it('does not take for its end that a thaw is owed to a guest that left frozen and is here again', async () => {
-  const journal = await Journal.open<TaskOutcome>(mkdtempSync(join(root, 'node-')));
-  const task = aFreezeTask(aWindow(), aGuest('web-1'), held());
-  const owing: Action = {
-    ...freezeAction,
-    run: async () => ({ phase: 'Failed', reason: 'ConsistencyLost', message: '', freeze: { thawOwed: true } }),
-  };
-
-  const { how, delivered } = await carriedOut({ freezer: new SimulatedFreezer(), journal, task, action: owing });
-
-  expect(how).toBe('left');
-  expect(delivered).toBeUndefined();
-  expect(journal.get(task.metadata.uid ?? '')).toMatchObject({ state: 'sending' });
-});
-
 interface Setting {
   freezer: SimulatedFreezer;
   journal: Journal<TaskOutcome>;
   task: GuestTask;
   clock?: FakeClock;
-  action?: Action;
   sentBefore?: Sent;
 }
 
-async function carriedOut({
-  freezer,
-  journal,
-  task,
-  clock = new FakeClock(),
-  action = freezeAction,
-  sentBefore,
-}: Setting) {
+async function carriedOut({ freezer, journal, task, clock = new FakeClock(), sentBefore }: Setting) {
   let delivered: GuestTask | undefined;
   const how = await new TaskRun({
     task,
     actionName: 'freeze',
-    action,
+    action: freezeAction,
     guest: new GuestRegistry(freezer).get('uuid'),
     sentBefore,
     openingKey: undefined,

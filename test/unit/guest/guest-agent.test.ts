@@ -5,6 +5,7 @@ import type { Hypervisor } from '../../../src/guest/hypervisor.ts';
 import { NotConnectedError } from '../../../src/libvirt/errors.ts';
 import { guestPing } from '../../../src/qga/commands.ts';
 import { AgentError } from '../../../src/qga/errors.ts';
+import { aDomain } from '../support/a-domain.ts';
 
 const withdrawn = new Error('nobody waits for it any more');
 
@@ -88,4 +89,15 @@ it('takes no guest for gone of which libvirt, being away itself, can say nothing
   const notRunning = new AgentError('NotRunning', 'NotSent', true, 'domain is not running');
 
   expect(await agent.isGone(notRunning, new AbortController().signal)).toBe(false);
+});
+
+it('takes a guest that was saved to disk for one that goes on, and one that is off for gone', async () => {
+  const off = { ...aDomain, state: 'shutoff' as const };
+  const domains = [{ ...off, saved: true }, off];
+  const hypervisor = { domain: async () => domains.shift() } as Partial<Hypervisor> as Hypervisor;
+  const agent = new GuestAgent(hypervisor, 'uuid');
+  const notRunning = new AgentError('NotRunning', 'NotSent', true, 'domain is not running');
+
+  expect(await agent.isGone(notRunning, new AbortController().signal)).toBe(false);
+  expect(await agent.isGone(notRunning, new AbortController().signal)).toBe(true);
 });
