@@ -305,9 +305,11 @@ function afterRestart(hold: Hold, now: number): Hold {
     const ending = hold.ending ?? { by: 'AgentRestart' as const, reason: 'AgentRestart', message };
     return { ...hold, stage: 'unsure', needsProof: true, mayArriveLate: true, ending };
   }
-  if (hold.stage !== 'held' || hold.ending || now < hold.deadline) return hold;
+  if (hold.stage !== 'held') return hold;
+  const held = hold.result.thawRequestedAt === undefined ? hold : { ...hold, thawUnanswered: true };
+  if (hold.ending || now < hold.deadline) return held;
   const message = 'the host’s agent was away at the deadline: the guest was thawed when it came back';
-  return { ...hold, ending: { by: 'AgentRestart', reason: 'AgentRestart', message } };
+  return { ...held, ending: { by: 'AgentRestart', reason: 'AgentRestart', message } };
 }
 
 /** Nothing of it was ever frozen. */

@@ -283,6 +283,15 @@ describe('a hold taken up by the next life of the process', () => {
     });
   });
 
+  it('accuses nobody of having thawed it where the life before may have, and was killed before it heard so', () => {
+    const hold = after(sent, frozen, release, { kind: 'thawSent', at }, { kind: 'restarted', at: at + 2000 });
+
+    const { result, message } = worthOf([{ ...thawed, count: 0 }, disarmed].reduce(foldHold, hold));
+    expect(result).toMatchObject({ verdict: 'ConsistencyLost', endedBy: 'Release' });
+    expect(message).toContain('the answer to a thaw was lost');
+    expect(worthOf([thawed, disarmed].reduce(foldHold, hold)).result.verdict).toBe('Consistent');
+  });
+
   it.each([[[]], [[sent]]])('is thawed at once when the freeze may have been sent', (news) => {
     const hold = after(...news, { kind: 'restarted', at });
 
