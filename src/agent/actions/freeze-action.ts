@@ -91,13 +91,15 @@ async function freezeAnew(run: ActionRun, uid: string, letGo: AbortSignal): Prom
     await prepareFreeze(run, freeze, result, signal);
     const freezeAt = freeze.barrier ? await instantOf(run, result, signal) : 0;
     const left = () => Math.max(0, freezeAt - run.clock.now());
+    // From then on its time counts, as the guard has it, however long it is held up.
+    const from = run.clock.now() + left();
     if (freeze.barrier) {
       await armGuard(run, freeze, result, left());
       await expectStaying(run, signal);
     }
     signal.throwIfAborted();
     const inMs = left();
-    const holder = run.freezes.begin(run.guest, uid, plannedHold(run, freeze, result, inMs), inMs);
+    const holder = run.freezes.begin(run.guest, uid, plannedHold(run, freeze, result, from), inMs);
     return await seeThrough(run, holder, letGo);
   } catch (error) {
     if (run.stopped.aborted) throw run.stopped.reason;
@@ -125,10 +127,10 @@ async function instantOf(run: ActionRun, result: FreezeResult, signal: AbortSign
   return Date.parse(await unlessAborted(instant.promise, signal));
 }
 
-function plannedHold({ task, clock }: ActionRun, freeze: Freeze, result: FreezeResult, inMs: number): Hold {
+function plannedHold({ task }: ActionRun, freeze: Freeze, result: FreezeResult, from: number): Hold {
   const { mountpoints, maxFrozenSeconds, hooks } = freeze;
   const maxFrozenMs = maxFrozenSeconds * 1000;
-  const deadline = clock.now() + inMs + maxFrozenMs;
+  const deadline = from + maxFrozenMs;
   const until = timestamp(Math.ceil(deadline / 1000) * 1000);
   return {
     task: keyOf(task),
