@@ -140,7 +140,7 @@ export function foldHold(hold: Hold, news: HoldNews): Hold {
     case 'forsaken':
       return { ...hold, forsaken: 'moved' };
     case 'suspended':
-      return hold.stage === 'held' ? endedBy(hold, 'Somebody', 'the guest was suspended while it was frozen') : hold;
+      return hold.stage === 'held' ? endedBy(hold, 'Somebody', suspended) : hold;
     case 'replugged': {
       if (hold.stage !== 'held') return hold;
       const lost = hold.lost ?? 'the agent’s broken channel was plugged in anew, which thawed the guest';
@@ -237,6 +237,7 @@ function afterStop(hold: Hold): Hold {
   return { ...endedBy(hold, 'GuestStopped', 'the guest was shut off while it was frozen'), stage: 'over' };
 }
 
+const suspended = 'the guest was suspended while it was frozen';
 const howItLeft = {
   moved: 'the guest was moved to another host while it was frozen',
   saved: 'the guest was saved to disk while it was frozen',
@@ -246,9 +247,16 @@ function afterLeaving(hold: Hold, left: Leaving): Hold {
   if (hold.stage === 'planned' || (hold.stage === 'thawed' && !hold.needsProof)) return hold;
   // Whatever is frozen there is somebody else's.
   if (hold.stage === 'refused') return unfrozen(hold);
-  const ended = endedBy(hold, left === 'saved' ? 'Somebody' : 'Migration', howItLeft[left]);
+  const ended = endedBy(beforeLeaving(hold), left === 'saved' ? 'Somebody' : 'Migration', howItLeft[left]);
   const isGone = hold.ending?.by === 'Deletion' && left === 'moved';
   return { ...ended, stage: 'away', left, ...(isGone && { forsaken: 'deleted' as const }) };
+}
+
+/** libvirt suspends a guest to move it, or to save it. */
+function beforeLeaving(hold: Hold): Hold {
+  if (hold.lost !== suspended) return hold;
+  const { lost: _, ending, ...before } = hold;
+  return ending?.by === 'Somebody' ? before : { ...before, ...(ending && { ending }) };
 }
 
 function whileAway(hold: Hold, news: HoldNews): Hold {

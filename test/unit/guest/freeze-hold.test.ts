@@ -252,6 +252,19 @@ describe('a guest that leaves', () => {
     expect(hold.result.thawOwed).toBeUndefined();
   });
 
+  it('says that it left, not that it was suspended for that', () => {
+    const suspended: HoldNews = { kind: 'suspended' };
+
+    expect(after(sent, frozen, suspended, moved)).toMatchObject({
+      ending: { by: 'Migration' },
+      lost: 'the guest was moved to another host while it was frozen',
+    });
+    expect(after(sent, frozen, release, suspended, saved)).toMatchObject({
+      ending: { by: 'Release' },
+      lost: 'the guest was saved to disk while it was frozen',
+    });
+  });
+
   it('owes nothing when its thaw is answered after all', () => {
     expect(next(after(sent, frozen, release, saved, thawed))).toEqual({ do: 'disarm' });
   });
