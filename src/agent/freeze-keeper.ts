@@ -76,10 +76,13 @@ export class FreezeKeeper {
     });
     const message = 'thawed early, because the agent of the host was stopped: what was copied later is not consistent';
     for (const holder of this.#kept.values()) holder.end({ by: 'AgentShutdown', reason: 'AgentShutdown', message });
-    const cancel = clock.after(graceMs, () => this.#abandon.abort(new Error('the process ends')));
+    const abandon = () => this.#abandon.abort(new Error('the process ends'));
+    const cancel = clock.after(graceMs, abandon);
     const here = [...this.#kept].filter(([, { hold }]) => hold.stage !== 'away');
     await Promise.allSettled(here.map(async ([uid]) => await this.#settling.get(uid)));
     cancel();
+    abandon();
+    await Promise.allSettled(this.#settling.values());
   }
 
   #takeUp(): void {
