@@ -50,7 +50,7 @@ export async function readDomain(domain: DomainHandle, metadataUri: string | und
   return { uuid, name, state, movedAway, saved, persistent, ...definition, metadataXml };
 }
 
-/** A libvirtd that was started since knows no reason any more, but has the file. */
+/** A libvirtd that was started since knows no reason any more, but has the file (C46). */
 async function isSaved(domain: DomainHandle, reason: number): Promise<boolean> {
   return reason === shutoffBySave || (await domain.hasManagedSaveImage());
 }

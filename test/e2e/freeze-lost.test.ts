@@ -118,6 +118,23 @@ describe('a guest that does not stay as it was', () => {
     expect(await bare.agent('guest-fsfreeze-status')).toBe('thawed');
   });
 
+  it('is known to lie saved on a disk though nobody was there to see it, and libvirt was started anew since', async () => {
+    const name = await freezes.freeze(bare, { maxFrozenSeconds: 300 });
+    await freezes.held(name);
+    await freezes.agent().kill();
+
+    await bare.save();
+    await sharedHypervisor().killLibvirtd();
+    await sharedHypervisor().startLibvirtd();
+    await freezes.agent().restart();
+
+    const { message } = await freezes.until(name, ({ freeze }) => freeze?.thawOwed === true);
+    expect(message).toContain('the guest was saved to disk');
+    await bare.start();
+    expect((await freezes.ended(name, 30_000)).freeze).toMatchObject({ filesystems: { thawed: 1 } });
+    expect(await bare.agent('guest-fsfreeze-status')).toBe('thawed');
+  });
+
   it('leaves nothing behind when it is cut off', async () => {
     const name = await held();
 
