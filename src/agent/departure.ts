@@ -15,7 +15,7 @@ export class Departure {
     if (event.type !== 'lifecycle') return;
     if (event.event === 'started' || event.event === 'resumed') this.#turn('here', now);
     if (event.event === 'crashed') this.#turn('ended', now);
-    if (event.event === 'stopped') this.#turn(event.detail === stoppedDetail.migrated ? 'left' : 'ended', now);
+    if (event.event === 'stopped') this.#turn(goesOn(event.detail) ? 'left' : 'ended', now);
   }
 
   /**
@@ -26,6 +26,8 @@ export class Departure {
     if (askedAt < this.#since) return;
     if (domain?.movedAway) this.#turn('left', askedAt);
     else if (domain && !isOff(domain)) this.#turn('here', askedAt);
+    // It goes on here, should it go on.
+    else if (domain?.saved) this.#turn('ended', askedAt);
     else if (this.#state === 'here') this.#turn(domain ? 'ended' : 'left', askedAt);
   }
 
@@ -39,4 +41,9 @@ export class Departure {
     this.#state = state;
     this.#since = now;
   }
+}
+
+/** Elsewhere, or from a file where its domain is gone with it. */
+function goesOn(detail: number): boolean {
+  return detail === stoppedDetail.migrated || detail === stoppedDetail.saved;
 }

@@ -64,8 +64,8 @@ export class FreezeKeeper {
   }
 
   /**
-   * Takes up what the journal says is held, at once, and keeps everything until the signal aborts; then lets go of all,
-   * as far as guests answer within the process's grace. What is left is in the journal.
+   * Takes up what the journal says is held, at once, and keeps everything until the signal aborts; then lets go of all
+   * that is here, as far as guests answer within the process's grace. What is left is in the journal.
    */
   async run(signal: AbortSignal): Promise<void> {
     const { clock } = this.#options;
@@ -76,9 +76,13 @@ export class FreezeKeeper {
     });
     const message = 'thawed early, because the agent of the host was stopped: what was copied later is not consistent';
     for (const holder of this.#kept.values()) holder.end({ by: 'AgentShutdown', reason: 'AgentShutdown', message });
-    const cancel = clock.after(graceMs, () => this.#abandon.abort(new Error('the process ends')));
-    await Promise.allSettled(this.#settling.values());
+    const abandon = () => this.#abandon.abort(new Error('the process ends'));
+    const cancel = clock.after(graceMs, abandon);
+    const here = [...this.#kept].filter(([, { hold }]) => hold.stage !== 'away');
+    await Promise.allSettled(here.map(async ([uid]) => await this.#settling.get(uid)));
     cancel();
+    abandon();
+    await Promise.allSettled(this.#settling.values());
   }
 
   #takeUp(): void {

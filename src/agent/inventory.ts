@@ -121,6 +121,7 @@ export class Inventory {
       name,
       state: 'shutoff',
       movedAway: true,
+      saved: false,
       persistent: false,
       agentChannel: 'disconnected',
       vcpus: guest.status?.vcpus?.configured ?? 0,

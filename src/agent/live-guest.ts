@@ -105,7 +105,7 @@ export class LiveGuest {
   occupiedBut(uid: string): { task: string; frozen: boolean } | undefined {
     if (this.freeze && this.freeze.uid !== uid) {
       const { hold } = this.freeze.holder;
-      return { task: hold.task, frozen: isHeld(hold) };
+      return { task: hold.task, frozen: isHeld(hold) || hold.stage === 'away' };
     }
     if (!this.reservedFor || this.reservedFor.uid === uid) return undefined;
     return { task: this.reservedFor.task, frozen: false };

@@ -73,8 +73,10 @@ export class TaskParting {
       return;
     }
     run?.moved();
+    const holder = freezes.find(uid);
+    holder?.forsake();
     // What it holds here it lets go of by itself.
-    await freezes.find(uid)?.done;
+    await holder?.done;
     await journal.forget(uid);
   }
 

@@ -99,7 +99,7 @@ export class TaskRun {
     }
     const shown = await report.close();
     if (!ending) return 'putBack';
-    if (!isKnown(ending) && (await this.#hasLeft(ending, absences))) return 'left';
+    if (!isKnown(ending) && (await this.#hasLeft(absences))) return 'left';
     this.#tellIfDeleted(ending);
     const { startTime } = task.status ?? {};
     const outcome = { ...ending, ...(startTime && { startTime }), completionTime: timestamp(clock.now()) };
@@ -117,19 +117,13 @@ export class TaskRun {
     return 'delivered';
   }
 
-  /**
-   * Whether what the action met with is that the guest is no longer here, and may go on elsewhere; or that it left and is
-   * here again before that was told: what it owes is to be settled here then.
-   */
-  async #hasLeft({ freeze }: Ending, absencesBefore: number): Promise<boolean> {
+  /** Whether what the action met with is that the guest is no longer here, and may go on elsewhere. */
+  async #hasLeft(absencesBefore: number): Promise<boolean> {
     const { guest, clock, stopped } = this.#options;
     const { departure, agent } = guest;
-    // An earlier life of this process may have been the one that met with it.
-    if (departure.absences > absencesBefore || freeze?.thawOwed) {
+    if (departure.absences > absencesBefore) {
       const askedAt = clock.monotonic();
-      const domain = await agent.domain(stopped);
-      departure.see(domain, askedAt);
-      if (freeze?.thawOwed && domain?.movedAway === false) return true;
+      departure.see(await agent.domain(stopped), askedAt);
     }
     return departure.awaitedMs(clock.monotonic()) > 0;
   }

@@ -29,9 +29,16 @@ export interface Hold {
   /**
    * `planned`: not sent. `sent`: on its way. `unsure`: sent and not answered; the guest may be frozen, now or later (C25,
    * C39). `refused`: the agent said no. `held`: the agent said that it is frozen. `thawed`: nothing of it is frozen, as
-   * far as is known; what is left to do is to make sure of that and to disarm the guard. `over`: nothing is left of it.
+   * far as is known; what is left to do is to make sure of that and to disarm the guard. `away`: it left the host, frozen
+   * perhaps, and is thawed as soon as it runs here again. `over`: nothing is left of it.
    */
-  stage: 'planned' | 'sent' | 'unsure' | 'refused' | 'held' | 'thawed' | 'over';
+  stage: 'planned' | 'sent' | 'unsure' | 'refused' | 'held' | 'thawed' | 'away' | 'over';
+  /** How it left: to another host, or to a file that it is restored from. */
+  left?: Leaving;
+  /** One that was saved was seen to be still defined: without its domain nobody starts it again. */
+  defined?: true;
+  /** Nobody asks this host for it any more: its task is another's, or is gone. */
+  forsaken?: 'moved' | 'deleted';
   /** Whatever of the freeze is under way may arrive after an answer to a later call: the connection broke meanwhile. */
   mayArriveLate?: boolean;
   /** A status of after the thaw must say so: a freeze whose answer was lost may be carried out after it. */
@@ -52,6 +59,8 @@ export interface Hold {
   result: FreezeResult;
 }
 
+export type Leaving = 'moved' | 'saved';
+
 /** What becomes known of a hold. `at`: milliseconds since the epoch. */
 export type HoldNews =
   | { kind: 'sent'; at: number }
@@ -67,7 +76,13 @@ export type HoldNews =
   /** The guest was shut off or cut off: nothing of it is frozen any more. */
   | { kind: 'stopped' }
   /** The guest was moved to another host or saved to disk as it was: frozen. */
-  | { kind: 'left'; how: string }
+  | { kind: 'left'; how: Leaving }
+  /** One that was away runs here. */
+  | { kind: 'back' }
+  /** One that was away does not, though its domain may still be `defined`. */
+  | { kind: 'notBack'; defined: boolean }
+  /** The task is another host's. */
+  | { kind: 'forsaken' }
   | { kind: 'suspended' }
   /** The agent's broken channel was plugged in anew: the agent, as it ended, thawed what it had frozen (C35). */
   | { kind: 'replugged' }
@@ -79,6 +94,7 @@ export type HoldNews =
 /** The hold after some news. Pure. */
 export function foldHold(hold: Hold, news: HoldNews): Hold {
   if (hold.stage === 'over') return hold;
+  if (hold.stage === 'away') return whileAway(hold, news);
   const { result } = hold;
   switch (news.kind) {
     case 'sent':
@@ -116,13 +132,15 @@ export function foldHold(hold: Hold, news: HoldNews): Hold {
       return hold.stage === 'planned' ? unfrozen({ ...hold, ending: news.ending }) : { ...hold, ending: news.ending };
     case 'stopped':
       return afterStop(hold);
-    case 'left': {
-      if (hold.stage === 'planned' || (hold.stage === 'thawed' && !hold.needsProof)) return hold;
-      const ended = endedBy(hold, 'Migration', news.how);
-      return { ...ended, stage: 'over', result: { ...result, thawOwed: true } };
-    }
+    case 'left':
+      return afterLeaving(hold, news.how);
+    case 'back':
+    case 'notBack':
+      return hold;
+    case 'forsaken':
+      return { ...hold, forsaken: 'moved' };
     case 'suspended':
-      return hold.stage === 'held' ? endedBy(hold, 'Somebody', 'the guest was suspended while it was frozen') : hold;
+      return hold.stage === 'held' ? endedBy(hold, 'Somebody', suspended) : hold;
     case 'replugged': {
       if (hold.stage !== 'held') return hold;
       const lost = hold.lost ?? 'the agent’s broken channel was plugged in anew, which thawed the guest';
@@ -189,6 +207,7 @@ function afterLook(hold: Hold, frozen: boolean): Hold {
       return frozen ? { ...hold, thawRefused: false } : thawedByItself(hold);
     case 'planned':
     case 'sent':
+    case 'away':
     case 'over':
       return hold;
   }
@@ -233,6 +252,65 @@ function afterStop(hold: Hold): Hold {
   return { ...endedBy(hold, 'GuestStopped', 'the guest was shut off while it was frozen'), stage: 'over' };
 }
 
+const suspended = 'the guest was suspended while it was frozen';
+const howItLeft = {
+  moved: 'the guest was moved to another host while it was frozen',
+  saved: 'the guest was saved to disk while it was frozen',
+} as const;
+
+function afterLeaving(hold: Hold, left: Leaving): Hold {
+  if (hold.stage === 'planned' || (hold.stage === 'thawed' && !hold.needsProof)) return hold;
+  // Whatever is frozen there is somebody else's.
+  if (hold.stage === 'refused') return unfrozen(hold);
+  const ended = endedBy(beforeLeaving(hold), left === 'saved' ? 'Somebody' : 'Migration', howItLeft[left]);
+  const isGone = hold.ending?.by === 'Deletion' && left === 'moved';
+  return { ...ended, stage: 'away', left, ...(isGone && { forsaken: 'deleted' as const }) };
+}
+
+/** libvirt suspends a guest to move it, or to save it. */
+function beforeLeaving(hold: Hold): Hold {
+  if (hold.lost !== suspended) return hold;
+  const { lost: _, ending, ...before } = hold;
+  return ending?.by === 'Somebody' ? before : { ...before, ...(ending && { ending }) };
+}
+
+function whileAway(hold: Hold, news: HoldNews): Hold {
+  const { left, defined, ...here } = hold;
+  switch (news.kind) {
+    case 'back':
+      return { ...here, stage: 'unsure', needsProof: true };
+    case 'notBack': {
+      if (hold.forsaken && !(hold.forsaken === 'deleted' && news.defined && left === 'saved')) {
+        return { ...here, stage: 'over', result: { ...hold.result, thawOwed: true } };
+      }
+      if (left !== 'saved' || news.defined === (defined ?? false)) return hold;
+      return news.defined ? { ...hold, defined: true } : { ...here, stage: 'over' };
+    }
+    case 'forsaken':
+      return { ...hold, forsaken: 'moved' };
+    case 'end':
+      return news.ending.by === 'Deletion' && !hold.forsaken ? { ...hold, forsaken: 'deleted' } : hold;
+    // Of before it left, or of a start that was over again before it was seen.
+    case 'thawed':
+    case 'stopped':
+      return foldHold({ ...here, stage: 'unsure' }, news);
+    case 'sent':
+    case 'frozen':
+    case 'freezeFailed':
+    case 'thawSent':
+    case 'thawFailed':
+    case 'status':
+    case 'statusUnknown':
+    case 'left':
+    case 'suspended':
+    case 'replugged':
+    case 'disarmed':
+    case 'guardUnreachable':
+    case 'restarted':
+      return hold;
+  }
+}
+
 function afterDisarming(hold: Hold, { guardFired, bootId }: Extract<HoldNews, { kind: 'disarmed' }>): Hold {
   const disarmed = { ...hold, guardDisarmed: true };
   const before = hold.result.bootId;
@@ -250,9 +328,11 @@ function afterRestart(hold: Hold, now: number): Hold {
     const ending = hold.ending ?? { by: 'AgentRestart' as const, reason: 'AgentRestart', message };
     return { ...hold, stage: 'unsure', needsProof: true, mayArriveLate: true, ending };
   }
-  if (hold.stage !== 'held' || hold.ending || now < hold.deadline) return hold;
+  if (hold.stage !== 'held') return hold;
+  const held = hold.result.thawRequestedAt === undefined ? hold : { ...hold, thawUnanswered: true };
+  if (hold.ending || now < hold.deadline) return held;
   const message = 'the host’s agent was away at the deadline: the guest was thawed when it came back';
-  return { ...hold, ending: { by: 'AgentRestart', reason: 'AgentRestart', message } };
+  return { ...held, ending: { by: 'AgentRestart', reason: 'AgentRestart', message } };
 }
 
 /** Nothing of it was ever frozen. */

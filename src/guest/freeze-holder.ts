@@ -34,11 +34,11 @@ const longestRetryMs = 2000;
 /** A freeze whose connection broke may still be carried out by a libvirt that hung: it is looked for once more. */
 const lateMs = 3000;
 const disarmTries = 5;
+/** A guest that left is looked for this often, though nobody tells that it is back (C20). */
+const findEveryMs = 30_000;
 
 /** Why a call is not sent that still waits for a lane. */
 const tooLate = new Error('the guest is to be let go');
-
-const moved = 'the guest was moved to another host while it was frozen';
 
 /**
  * Holds one guest frozen and lets it go: carries out what `decideHold` says until nothing is left of the freeze.
@@ -90,6 +90,13 @@ export class FreezeHolder {
   /** Lets go: the first that ends it counts. */
   end(ending: HoldEnding): void {
     this.#tell({ kind: 'end', ending });
+    if (this.#hold.stage === 'away') this.#tryNow();
+  }
+
+  /** The task is another host's: what left for there is no longer looked for here. */
+  forsake(): void {
+    this.#tell({ kind: 'forsaken' });
+    this.#tryNow();
   }
 
   /** The agent's channel was plugged in anew. */
@@ -109,11 +116,9 @@ export class FreezeHolder {
   }
 
   #onStopped(detail: number): void {
-    if (detail === stoppedDetail.migrated) {
-      this.#tell({ kind: 'left', how: moved });
-    } else if (detail === stoppedDetail.saved) {
-      this.#tell({ kind: 'left', how: 'the guest was saved to disk while it was frozen: it is frozen when restored' });
-    } else this.#tell({ kind: 'stopped' });
+    if (detail === stoppedDetail.migrated) this.#tell({ kind: 'left', how: 'moved' });
+    else if (detail === stoppedDetail.saved) this.#tell({ kind: 'left', how: 'saved' });
+    else this.#tell({ kind: 'stopped' });
   }
 
   async #run(): Promise<Hold> {
@@ -138,6 +143,9 @@ export class FreezeHolder {
           break;
         case 'look':
           await this.#look();
+          break;
+        case 'find':
+          await this.#find();
           break;
         case 'disarm':
           await this.#disarm();
@@ -228,6 +236,20 @@ export class FreezeHolder {
     }
   }
 
+  /** Whether a guest that left is back. */
+  async #find(): Promise<void> {
+    const { agent, clock, abandoned } = this.#options;
+    this.#lookAt = clock.monotonic() + findEveryMs;
+    try {
+      const domain = await agent.domain(abandoned);
+      this.#recovered();
+      if (domain && !isOff(domain)) this.#tell({ kind: 'back' });
+      else this.#tell({ kind: 'notBack', defined: domain !== undefined });
+    } catch (error) {
+      this.#agentError(error, 'libvirt could not be asked whether a guest that left is back');
+    }
+  }
+
   async #disarm(): Promise<void> {
     const { guard, abandoned } = this.#options;
     try {
@@ -246,7 +268,8 @@ export class FreezeHolder {
     if (code !== 'NoDomain' && code !== 'NotRunning') return;
     try {
       const domain = await this.#options.agent.domain(this.#options.abandoned);
-      if (domain === undefined || domain.movedAway) this.#tell({ kind: 'left', how: moved });
+      if (domain === undefined || domain.movedAway) this.#tell({ kind: 'left', how: 'moved' });
+      else if (domain.saved) this.#tell({ kind: 'left', how: 'saved' });
       else if (isOff(domain)) this.#tell({ kind: 'stopped' });
       else this.#tell({ kind: 'suspended' });
     } catch (error) {

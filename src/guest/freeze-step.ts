@@ -8,7 +8,7 @@ export interface HoldSetting {
   freezeAt: number;
   /** Thawed at the latest then. */
   deadline: number;
-  /** When the guest is to be asked next whether it still is frozen. */
+  /** When the guest is to be asked next whether it still is frozen, or libvirt whether it is back. */
   lookAt: number;
   /** After something failed: not tried again before. */
   tryAt: number;
@@ -20,6 +20,8 @@ export type HoldStep =
   | { do: 'thaw' }
   /** Ask the agent whether it is frozen. */
   | { do: 'look' }
+  /** Ask libvirt whether the guest is back. */
+  | { do: 'find' }
   | { do: 'disarm' }
   /** Its time is over. */
   | { do: 'expire' }
@@ -44,6 +46,8 @@ export function decideHold({ hold, now, freezeAt, deadline, lookAt, tryAt }: Hol
       return now >= lookAt ? { do: 'look' } : { do: 'wait', until: Math.min(deadline, lookAt) };
     case 'thawed':
       return unlessEarly({ do: hold.needsProof ? 'look' : 'disarm' });
+    case 'away':
+      return now >= lookAt ? { do: 'find' } : { do: 'wait', until: lookAt };
     case 'over':
       return { do: 'stop' };
   }
@@ -56,6 +60,7 @@ export function isHeld({ stage }: Hold): boolean {
 
 /** Whether nobody knows if the guest is still frozen, or will be: it is thawed as soon as it can be reached. */
 export function isThawOwed({ stage, ending, thawFailed, needsProof }: Hold): boolean {
+  if (stage === 'away') return true;
   if (stage === 'unsure') return needsProof === true || thawFailed === true;
   return (
     (stage === 'held' && ending !== undefined && thawFailed === true) || (stage === 'thawed' && needsProof === true)

@@ -96,10 +96,13 @@ export class GuestAgent {
     await this.#hypervisor.wakeUp(this.uuid, signal);
   }
 
-  /** Whether the domain is gone or powered off, so that nothing of what ran in it is left; a paused one is not. */
+  /**
+   * Whether the domain is gone or powered off, so that nothing of what ran in it is left; a paused one is not, nor one that
+   * was saved.
+   */
   async isOff(signal: AbortSignal): Promise<boolean> {
     const domain = await this.domain(signal);
-    return domain === undefined || isOff(domain);
+    return domain === undefined || (isOff(domain) && !domain.saved);
   }
 
   /**

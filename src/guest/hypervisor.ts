@@ -20,7 +20,7 @@ export function canAnswer(domain: Domain): boolean {
   return isRunning(domain) && domain.agentChannel === 'connected';
 }
 
-/** Powered off: nothing of what ran in it is left. A paused one is not. */
+/** Not there, not even paused: nothing of what ran in it is left here, unless it was saved. */
 export function isOff({ state }: Pick<Domain, 'state'>): boolean {
   return state === 'shutoff' || state === 'crashed';
 }

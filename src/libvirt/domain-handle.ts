@@ -44,6 +44,11 @@ export class DomainHandle {
     return (await this.#checked(() => this.#native.domainIsPersistent(this.#pointer))) === 1;
   }
 
+  /** Whether libvirt keeps the state of a domain that is off, and starts it from that. */
+  async hasManagedSaveImage(): Promise<boolean> {
+    return (await this.#checked(() => this.#native.domainHasManagedSaveImage(this.#pointer, 0))) === 1;
+  }
+
   /** The definition, of a running domain with what is true of it now. */
   async xml(): Promise<string> {
     return this.#checked(() => this.#native.domainGetXmlDesc(this.#pointer, 0));

@@ -15,6 +15,7 @@ export const domainStates = [
 
 /** virDomainShutoffReason */
 const shutoffByMigration = 4;
+const shutoffBySave = 5;
 
 export type DomainState = (typeof domainStates)[number];
 
@@ -25,6 +26,8 @@ export interface Domain {
   state: DomainState;
   /** Off here, because it was moved to another host and runs on there. */
   movedAway: boolean;
+  /** Off, because it was saved to disk as it was: from there it goes on. */
+  saved: boolean;
   /** Defined on disk: outlives its own shutdown. */
   persistent: boolean;
   agentChannel: AgentChannel;
@@ -34,14 +37,20 @@ export interface Domain {
   metadataXml?: string | undefined;
 }
 
-/** Reads a domain in four calls. Throws LibvirtError: with NO_DOMAIN when it goes away meanwhile. */
+/** Reads a domain in four calls, five where it is off. Throws LibvirtError: with NO_DOMAIN when it goes away meanwhile. */
 export async function readDomain(domain: DomainHandle, metadataUri: string | undefined): Promise<Domain> {
   const [number, reason] = await domain.state();
   const state = domainStates[number] ?? 'nostate';
   const movedAway = state === 'shutoff' && reason === shutoffByMigration;
+  const saved = state === 'shutoff' && !movedAway && (await isSaved(domain, reason));
   const persistent = await domain.isPersistent();
   const definition = parseDomainXml(await domain.xml());
   const metadataXml = metadataUri === undefined ? undefined : await domain.metadata(metadataUri);
   const { uuid, name } = domain;
-  return { uuid, name, state, movedAway, persistent, ...definition, metadataXml };
+  return { uuid, name, state, movedAway, saved, persistent, ...definition, metadataXml };
+}
+
+/** A libvirtd that was started since knows no reason any more, but has the file (C46). */
+async function isSaved(domain: DomainHandle, reason: number): Promise<boolean> {
+  return reason === shutoffBySave || (await domain.hasManagedSaveImage());
 }

@@ -216,6 +216,10 @@ export function bindLibvirt({ libvirt, libvirtQemu }: LibraryNames, sink: Callba
       return operation[0];
     },
     domainIsPersistent: offThread(lib, 'int virDomainIsPersistent(void *domain)') as Async<[DomainPointer], number>,
+    domainHasManagedSaveImage: offThread(lib, 'int virDomainHasManagedSaveImage(void *domain, uint flags)') as Async<
+      [DomainPointer, number],
+      number
+    >,
     domainGetXmlDesc: offThread(lib, 'char *! virDomainGetXMLDesc(void *domain, uint flags)') as Async<
       [DomainPointer, number],
       string | null

@@ -101,6 +101,7 @@ function domain(uuid: string, name: string): Domain {
     name,
     state: 'running',
     movedAway: false,
+    saved: false,
     persistent: true,
     agentChannel: 'connected',
     vcpus: 1,

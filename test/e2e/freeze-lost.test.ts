@@ -140,6 +140,44 @@ describe('a guest that does not stay as it was', () => {
     });
   });
 
+  it('is owed the thaw while it lies saved on a disk, and is thawed when it is restored, with no guard', async () => {
+    const name = await freezes.freeze(bare, { maxFrozenSeconds: 300 });
+    expect(await freezes.held(name)).toMatchObject({ guard: 'Unavailable' });
+
+    await bare.save();
+
+    const { message } = await freezes.until(name, ({ freeze }) => freeze?.thawOwed === true);
+    expect(message).toBe('the guest was saved to disk, frozen perhaps: it is thawed as soon as it runs again');
+    const { conditions } = (await freezes.guest(bare.name)).status ?? {};
+    expect(conditions).toContainEqual(expect.objectContaining({ type: 'ThawOwed', status: 'True' }));
+    await bare.start();
+    const { freeze, ...status } = await freezes.ended(name, 30_000);
+    expect(status).toMatchObject({
+      reason: 'ConsistencyLost',
+      message: 'the guest was saved to disk while it was frozen',
+    });
+    expect(freeze).toMatchObject({ verdict: 'ConsistencyLost', endedBy: 'Somebody', filesystems: { thawed: 1 } });
+    expect(freeze).not.toHaveProperty('thawOwed');
+    expect(await bare.agent('guest-fsfreeze-status')).toBe('thawed');
+  });
+
+  it('is known to lie saved on a disk though nobody was there to see it, and libvirt was started anew since', async () => {
+    const name = await freezes.freeze(bare, { maxFrozenSeconds: 300 });
+    await freezes.held(name);
+    await freezes.agent().kill();
+
+    await bare.save();
+    await sharedHypervisor().killLibvirtd();
+    await sharedHypervisor().startLibvirtd();
+    await freezes.agent().restart();
+
+    const { message } = await freezes.until(name, ({ freeze }) => freeze?.thawOwed === true);
+    expect(message).toContain('the guest was saved to disk');
+    await bare.start();
+    expect((await freezes.ended(name, 30_000)).freeze).toMatchObject({ filesystems: { thawed: 1 } });
+    expect(await bare.agent('guest-fsfreeze-status')).toBe('thawed');
+  });
+
   it('leaves nothing behind when it is cut off', async () => {
     const name = await held();
 

@@ -62,6 +62,7 @@ describe('a guest', () => {
       name: 'web-1',
       state: 'running',
       movedAway: false,
+      saved: false,
       persistent: true,
       agentChannel: 'connected',
       vcpus: 1,

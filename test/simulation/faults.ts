@@ -60,6 +60,7 @@ export interface Incidents {
   guestRebooted?: number;
   guestOff?: number;
   guestPaused?: number;
+  guestSaved?: number;
   guestFrozen?: number;
   /** Somebody freezes one of its filesystems without the agent, as a snapshot does. */
   guestHeld?: number;
@@ -129,6 +130,7 @@ const guests: FaultProfile = {
     guestRebooted: 2,
     guestOff: 1,
     guestPaused: 1,
+    guestSaved: 1,
     guestMoved: 3,
     guestFrozen: 1,
     guestHeld: 1,

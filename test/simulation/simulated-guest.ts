@@ -28,7 +28,7 @@ export interface SimulatedGuestOptions {
   trace: Trace | undefined;
 }
 
-export type GuestChange = 'started' | 'stopped' | 'suspended' | 'resumed' | 'connected' | 'disconnected';
+export type GuestChange = 'started' | 'stopped' | 'saved' | 'suspended' | 'resumed' | 'connected' | 'disconnected';
 
 /**
  * A guest at the level of its agent's protocol: a channel whose messages are answered in their order, a boot id, and
@@ -42,6 +42,8 @@ export class SimulatedGuest {
   readonly filesystems: SimulatedFilesystems;
   readonly #options: SimulatedGuestOptions;
   state: DomainState = 'running';
+  /** It lies in a file as it was. */
+  saved = false;
   channel: AgentChannel = 'connected';
   bootId: string;
   /** How long its agent takes for each answer. */
@@ -67,9 +69,10 @@ export class SimulatedGuest {
   }
 
   get domain(): Domain {
-    const { name, uuid, state } = this;
+    const { name, uuid, state, saved } = this;
     const agentChannel = state === 'running' ? this.channel : 'disconnected';
-    return { uuid, name, state, movedAway: false, persistent: true, agentChannel, vcpus: 1, memoryKiB: 131_072 };
+    const size = { vcpus: 1, memoryKiB: 131_072 };
+    return { uuid, name, state, movedAway: false, saved, persistent: true, agentChannel, ...size };
   }
 
   /** Puts a message into the channel. `answer` is called when the agent has carried it out, however late, or never. */
@@ -121,8 +124,29 @@ export class SimulatedGuest {
     this.onChange('stopped');
   }
 
+  /** It is put into a file as it is, and is off: what is in its memory and its channel goes on when it is started. */
+  save(): void {
+    if (this.state !== 'running') return;
+    this.#say('is saved to disk');
+    this.leave();
+    this.state = 'shutoff';
+    this.saved = true;
+    this.onChange('saved');
+  }
+
+  #restore(): void {
+    this.#say('is restored');
+    this.saved = false;
+    this.state = 'running';
+    this.filesystems.goOn();
+    this.onChange('started');
+    if (this.channel !== 'connected') this.#boot();
+    this.#read();
+  }
+
   powerOn(): void {
     if (this.state !== 'shutoff') return;
+    if (this.saved) return this.#restore();
     this.#say('is switched on');
     this.state = 'running';
     this.onChange('started');

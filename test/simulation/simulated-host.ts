@@ -87,11 +87,10 @@ export class SimulatedHost {
   }
 
   #tellOf({ uuid }: SimulatedGuest, change: GuestChange): void {
-    this.#emit(
-      change === 'connected' || change === 'disconnected'
-        ? { type: 'agent', uuid, state: change }
-        : { type: 'lifecycle', uuid, event: change, detail: 0 },
-    );
+    if (change === 'connected' || change === 'disconnected') this.#emit({ type: 'agent', uuid, state: change });
+    else if (change === 'saved') {
+      this.#emit({ type: 'lifecycle', uuid, event: 'stopped', detail: stoppedDetail.saved });
+    } else this.#emit({ type: 'lifecycle', uuid, event: change, detail: 0 });
   }
 
   guest(uuid: string): SimulatedGuest | undefined {

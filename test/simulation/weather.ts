@@ -66,6 +66,13 @@ const incidents: Record<Incident, (world: World) => void> = {
       (guest) => guest.pause(),
       (guest) => guest.resume(),
     ),
+  guestSaved: (world) =>
+    afterwards(
+      world,
+      anyGuest(world),
+      (guest) => guest.save(),
+      (guest) => guest.powerOn(),
+    ),
   guestFrozen: (world) =>
     afterwards(
       world,

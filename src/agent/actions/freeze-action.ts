@@ -27,7 +27,7 @@ import {
   preparationOf,
   prepareFreeze,
 } from './freeze-preparation.ts';
-import { abandonedHold, endedBefore, hasLeftFrozen, isHere, sentAsMoved, takenOverHold } from './freeze-taken-over.ts';
+import { abandonedHold, endedBefore, leftBefore, takenOverHold } from './freeze-taken-over.ts';
 
 /** Holds a guest's filesystems frozen, and always thaws them. */
 export const freezeAction: Action = {
@@ -47,7 +47,9 @@ export const freezeAction: Action = {
     if (ended) return await finish(run, ended);
     const unfrozen = endedUnfrozen(sentBefore);
     if (unfrozen) return await finishUnfrozen(run, unfrozen);
-    return hasLeftFrozen(sentBefore) ? await letGoAnew(run, sentBefore) : await freezeAnew(run, uid, lettingGo(run));
+    return sentBefore && leftBefore(sentBefore)
+      ? await letGoAnew(run, sentBefore)
+      : await freezeAnew(run, uid, lettingGo(run));
   },
   async takeOver(run) {
     const uid = run.task.metadata.uid as string;
@@ -76,7 +78,8 @@ export const freezeAction: Action = {
 /** Thaws what somebody else, or this host before the guest went elsewhere, may have frozen. */
 async function letGoAnew(run: ActionRun, sentBefore: Sent): Promise<Ending> {
   const uid = run.task.metadata.uid as string;
-  const holder = run.freezes.takeOver(run.guest, uid, sentBefore, takenOverHold(run, sentBefore));
+  const hold = leftBefore(sentBefore) ?? takenOverHold(run, sentBefore);
+  const holder = run.freezes.takeOver(run.guest, uid, sentBefore, hold);
   return await seeThrough(run, holder, lettingGo(run));
 }
 
@@ -88,13 +91,15 @@ async function freezeAnew(run: ActionRun, uid: string, letGo: AbortSignal): Prom
     await prepareFreeze(run, freeze, result, signal);
     const freezeAt = freeze.barrier ? await instantOf(run, result, signal) : 0;
     const left = () => Math.max(0, freezeAt - run.clock.now());
+    // From then on its time counts, as the guard has it, however long it is held up.
+    const from = run.clock.now() + left();
     if (freeze.barrier) {
       await armGuard(run, freeze, result, left());
       await expectStaying(run, signal);
     }
     signal.throwIfAborted();
     const inMs = left();
-    const holder = run.freezes.begin(run.guest, uid, plannedHold(run, freeze, result, inMs), inMs);
+    const holder = run.freezes.begin(run.guest, uid, plannedHold(run, freeze, result, from), inMs);
     return await seeThrough(run, holder, letGo);
   } catch (error) {
     if (run.stopped.aborted) throw run.stopped.reason;
@@ -122,10 +127,10 @@ async function instantOf(run: ActionRun, result: FreezeResult, signal: AbortSign
   return Date.parse(await unlessAborted(instant.promise, signal));
 }
 
-function plannedHold({ task, clock }: ActionRun, freeze: Freeze, result: FreezeResult, inMs: number): Hold {
+function plannedHold({ task }: ActionRun, freeze: Freeze, result: FreezeResult, from: number): Hold {
   const { mountpoints, maxFrozenSeconds, hooks } = freeze;
   const maxFrozenMs = maxFrozenSeconds * 1000;
-  const deadline = clock.now() + inMs + maxFrozenMs;
+  const deadline = from + maxFrozenMs;
   const until = timestamp(Math.ceil(deadline / 1000) * 1000);
   return {
     task: keyOf(task),
@@ -146,26 +151,24 @@ async function seeThrough(run: ActionRun, holder: FreezeHolder, letGo: AbortSign
   holder.onChange((hold) => show(run, hold));
   show(run, holder.hold);
   // The keeper goes on with it when this process is asked to end.
-  const hold = await unlessAborted(holder.done, run.stopped);
-  // It left, and came back before this was through with it.
-  if (hold.result.thawOwed && isHere(run)) return await letGoAnew(run, { ...sentAsMoved(run), note: hold });
-  if (hold.result.thawOwed) run.show({ phase: 'Running', ...owed, freeze: hold.result });
-  return await finish(run, hold);
+  return await finish(run, await unlessAborted(holder.done, run.stopped));
 }
 
 function show(run: ActionRun, hold: Hold): void {
   const freeze: FreezeResult = hold.result;
   if (isThawOwed(hold)) {
     const phase = isHeld(hold) ? 'Held' : 'Running';
-    run.show({ phase, ...owed, freeze: { ...freeze, thawOwed: true } });
+    const message = owed[hold.left ?? 'here'];
+    run.show({ phase, reason: 'ThawOwed', message, freeze: { ...freeze, thawOwed: true } });
   } else if (isHeld(hold) && !hold.ending) {
     run.show({ phase: 'Held', reason: 'Frozen', message: `thawed at ${freeze.until} at the latest`, freeze });
   }
 }
 
 const owed = {
-  reason: 'ThawOwed',
-  message: 'nobody knows whether the guest is frozen: it is thawed as soon as it can be reached',
+  here: 'nobody knows whether the guest is frozen: it is thawed as soon as it can be reached',
+  moved: 'the guest left this host, frozen perhaps: it is thawed as soon as a host runs it whose agent works',
+  saved: 'the guest was saved to disk, frozen perhaps: it is thawed as soon as it runs again',
 };
 
 async function finish(run: ActionRun, hold: Hold): Promise<Ending> {

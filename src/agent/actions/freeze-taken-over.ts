@@ -5,31 +5,19 @@ import { holdOf } from '../freeze-note.ts';
 import type { Abandoned, ActionRun } from './action.ts';
 import { freezeOf } from './freeze-preparation.ts';
 
-/** How an earlier life of this process let go of it; undefined where it has to be let go of still. */
-export function endedBefore(run: ActionRun): Hold | undefined {
-  const { sentBefore } = run;
+/** How an earlier life of this process, or its keeper, let go of it; undefined where it has to be let go of still. */
+export function endedBefore({ sentBefore }: ActionRun): Hold | undefined {
   const hold = holdOf(sentBefore);
-  if (hold?.stage !== 'over') return undefined;
-  const isBack = hasLeftFrozen(sentBefore) && isHere(run);
-  return isBack ? undefined : hold;
+  return hold?.stage === 'over' && !hold.result.thawOwed ? hold : undefined;
 }
 
-/** Whether this host runs the guest, as far as it knows: that it left is known before its domain is seen to be gone. */
-export function isHere({ guest, clock }: Pick<ActionRun, 'guest' | 'clock'>): boolean {
-  return guest.domain?.movedAway === false && guest.departure.awaitedMs(clock.monotonic()) === 0;
-}
-
-/** The guest left this host while it was frozen, perhaps: wherever it is now, it is to be thawed. */
-export function hasLeftFrozen(sentBefore: ActionRun['sentBefore']): sentBefore is Sent {
+/** A hold that was left to the host that the guest had gone to, and that is this one's again: the guest is looked for. */
+export function leftBefore(sentBefore: ActionRun['sentBefore']): Hold | undefined {
   const hold = holdOf(sentBefore);
-  return hold?.stage === 'over' && hold.result.thawOwed === true;
-}
-
-/** What this host had sent before the guest left it and came back. */
-export function sentAsMoved({ task, guest, sentBefore }: ActionRun): Sent {
-  const { bootId } = task.status?.claim ?? {};
-  const sent: Sent = { guest: guest.agent.uuid, action: 'freeze', takenOver: 'GuestMoved' };
-  return sentBefore ?? { ...sent, ...(bootId !== undefined && { bootId }) };
+  if (hold?.stage !== 'over' || !hold.result.thawOwed) return undefined;
+  const { forsaken: _, ...left } = hold;
+  const { thawOwed: __, ...result } = hold.result;
+  return { ...left, stage: 'away', left: 'moved', result };
 }
 
 /**
@@ -52,10 +40,10 @@ export function takenOverHold({ task, clock }: ActionRun, sentBefore: Sent): Hol
  * The same where the task is gone; undefined where nothing has to be let go of that isn't under way. What another may
  * have begun is not known to be a freeze before it is thawed.
  */
-export function abandonedHold({ sent, guest, clock }: Abandoned, uid: string): Hold | undefined {
+export function abandonedHold({ sent, clock }: Abandoned, uid: string): Hold | undefined {
   const hold = holdOf(sent);
-  const mayBeFrozen = hold?.stage === 'over' ? hasLeftFrozen(sent) && isHere({ guest, clock }) : sent.takenOver;
-  if (!mayBeFrozen) return undefined;
+  if (hold?.stage === 'over') return leftBefore(sent);
+  if (!sent.takenOver) return undefined;
   const known = hold ?? { task: sent.task ?? uid, maxFrozenMs: 0, result: {} };
   return letGoAtOnce(known, sent, clock.now(), 'the guest');
 }

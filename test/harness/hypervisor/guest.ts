@@ -22,6 +22,8 @@ export interface TestGuest {
    */
   reboot(): Promise<void>;
   suspend(): Promise<void>;
+  /** Saves it to disk as it is: `start` restores it. */
+  save(): Promise<void>;
   resume(): Promise<void>;
   /** Ends a suspend-to-RAM of the guest's own: from "pmsuspended" to "running". */
   wakeUp(): Promise<void>;
@@ -105,6 +107,7 @@ export function testGuest(home: GuestHome, name: string, uuid: string, files: Gu
     start: () => become('running', 'start'),
     shutdown: () => become('shut off', 'shutdown', '--mode=acpi'),
     destroy: () => become('shut off', 'destroy'),
+    save: () => become('shut off', 'managedsave'),
     suspend: () => become('paused', 'suspend'),
     resume: () => become('running', 'resume'),
     wakeUp: () => become('running', 'dompmwakeup'),

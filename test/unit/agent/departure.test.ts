@@ -31,6 +31,17 @@ it('awaits one whose domain is gone, unless it was seen to end', () => {
   expect([vanished, ended, shutOff].map((each) => each.awaitedMs(0))).toEqual([awaitedForMs, 0, 0]);
 });
 
+it('awaits one that was saved to a file and whose domain went with that, and none whose domain is still here', () => {
+  const gone = new Departure();
+  const here = new Departure();
+  for (const each of [gone, here]) each.onEvent(event('stopped', 4), 0);
+
+  gone.see(undefined, 1);
+  here.see({ ...off, saved: true }, 1);
+
+  expect([gone, here].map((each) => each.awaitedMs(0))).toEqual([awaitedForMs, 0]);
+});
+
 it('counts from when it was first known to have left, and gives up in the end', () => {
   const departure = new Departure();
   departure.onEvent(event('stopped', 3), 1000);

@@ -129,7 +129,7 @@ it('says of a task that its guest is full, once as many run there as may at all'
 it('leaves to the next process a freeze that the end of this one cut off, though its task has moved', async () => {
   const { journal, executor } = await executorWith({
     cluster: { get: async () => ({ ...moved, spec: { ...moved.spec, nodeName: 'hv2' } }) as never },
-    freezes: { find: () => ({ done: Promise.reject(new Error('the process ends')) }) as never },
+    freezes: { find: () => ({ forsake() {}, done: Promise.reject(new Error('the process ends')) }) as never },
   });
   const moved = aClaimedTask(journal.id);
   const uid = moved.metadata.uid ?? '';

@@ -43,21 +43,6 @@ it('does not freeze a guest again whose freeze came to its end after it was deci
   expect(delivered?.status).toMatchObject({ phase: 'Succeeded', freeze: { endedBy: 'Deadline' } });
 });
 
-it('does not take for its end that a thaw is owed to a guest that left frozen and is here again', async () => {
-  const journal = await Journal.open<TaskOutcome>(mkdtempSync(join(root, 'node-')));
-  const task = aFreezeTask(aWindow(), aGuest('web-1'), held());
-  const owing: Action = {
-    ...freezeAction,
-    run: async () => ({ phase: 'Failed', reason: 'ConsistencyLost', message: '', freeze: { thawOwed: true } }),
-  };
-
-  const { how, delivered } = await carriedOut({ freezer: new SimulatedFreezer(), journal, task, action: owing });
-
-  expect(how).toBe('left');
-  expect(delivered).toBeUndefined();
-  expect(journal.get(task.metadata.uid ?? '')).toMatchObject({ state: 'sending' });
-});
-
 it.each([
   ['may remove what it left in its guest', 'hv1', 0, true],
   ['leaves what it left there to nobody where it went to another host meanwhile', 'hv2', 1, false],

@@ -34,6 +34,13 @@ const disarmed: HoldNews = { kind: 'disarmed', guardFired: false, bootId: 'boot-
 const unanswered: HoldNews = { kind: 'freezeFailed', error: failed('Unknown') };
 const looksFrozen: HoldNews = { kind: 'status', frozen: true };
 const looksThawed: HoldNews = { kind: 'status', frozen: false };
+const moved: HoldNews = { kind: 'left', how: 'moved' };
+const saved: HoldNews = { kind: 'left', how: 'saved' };
+const forsaken: HoldNews = { kind: 'forsaken' };
+const deletion: HoldNews = { kind: 'end', ending: { by: 'Deletion' } };
+const back: HoldNews = { kind: 'back' };
+const notBack: HoldNews = { kind: 'notBack', defined: false };
+const asleep: HoldNews = { kind: 'notBack', defined: true };
 
 describe('a hold that goes well', () => {
   it('freezes at its instant, holds, thaws when released, disarms the guard and ends', () => {
@@ -171,7 +178,9 @@ describe('a hold that was broken', () => {
     ['a suspend', 'Somebody', [{ kind: 'suspended' }, thawed, disarmed]],
     ['a channel that was plugged in anew', 'ChannelRepair', [{ kind: 'replugged' }, { ...thawed, count: 0 }, disarmed]],
     ['a power cut', 'GuestStopped', [{ kind: 'stopped' }]],
-    ['a migration', 'Migration', [{ kind: 'left', how: 'it moved' }]],
+    ['a migration', 'Migration', [moved, forsaken, notBack]],
+    ['a save whose domain was removed then', 'Somebody', [saved, asleep, notBack]],
+    ['a save and a restore', 'Somebody', [saved, back, thawed, looksThawed, disarmed]],
   ])('is never consistent: %s', (_, endedBy, news) => {
     const hold = after(sent, frozen, ...news);
 
@@ -211,16 +220,76 @@ describe('a hold that was broken', () => {
     expect(next(foldHold(hold, looksThawed))).toEqual({ do: 'disarm' });
     expect(worthOf([looksThawed, disarmed].reduce(foldHold, hold)).result.verdict).toBe('ConsistencyLost');
   });
+});
 
-  it('is over on a host that the guest left before it could be seen that it was thawed', () => {
-    const hold = after(sent, unanswered, thawed, { kind: 'left', how: 'it moved' });
+describe('a guest that leaves', () => {
+  it.each<[string, HoldNews[]]>([
+    ['for another host', [sent, frozen, moved]],
+    ['for a file', [sent, frozen, saved, asleep]],
+    ['before its freeze was answered', [sent, moved]],
+    ['before it could be seen that it was thawed', [sent, unanswered, thawed, moved]],
+    ['and whose host starts its agent anew', [sent, frozen, saved, { kind: 'restarted', at: at + 99_000 }]],
+  ])('%s owes a thaw, is looked for now and then, and is thawed when it is back', (_, news) => {
+    const hold = after(...news);
 
-    expect(next(hold)).toEqual({ do: 'stop' });
-    expect(hold.result.thawOwed).toBe(true);
+    expect(isThawOwed(hold)).toBe(true);
+    expect(next(hold, 500)).toEqual({ do: 'wait', until: 1000 });
+    expect(next(hold, 1000)).toEqual({ do: 'find' });
+    expect(next(foldHold(hold, asleep))).toEqual({ do: 'wait', until: 1000 });
+    expect(next(foldHold(hold, back))).toEqual({ do: 'thaw' });
   });
 
-  it('owes the thaw on the host that a frozen guest moved to', () => {
-    expect(after(sent, frozen, { kind: 'left', how: 'it moved' }).result.thawOwed).toBe(true);
+  it.each<[string, HoldNews[]]>([
+    ['another host has its task', [sent, frozen, moved, forsaken]],
+    ['another host is known to have its task before it is seen to have left', [sent, frozen, forsaken, moved]],
+    ['its task is gone', [sent, frozen, moved, deletion]],
+    ['its task was gone before it left', [sent, frozen, deletion, moved]],
+    ['its task is gone and so is the domain that it was saved from', [sent, frozen, saved, deletion]],
+  ])('is left alone once it is seen not to be back and %s', (_, news) => {
+    const hold = after(...news);
+
+    expect(next(hold, 1000)).toEqual({ do: 'find' });
+    expect(next(foldHold(hold, back))).toEqual({ do: 'thaw' });
+    expect(next(foldHold(hold, notBack))).toEqual({ do: 'stop' });
+    expect(foldHold(hold, notBack).result.thawOwed).toBe(true);
+  });
+
+  it('is thawed when it is restored though its task be gone by then', () => {
+    const hold = after(sent, frozen, saved, deletion, asleep);
+
+    expect(next(hold, 1000)).toEqual({ do: 'find' });
+    expect(next(foldHold(hold, back))).toEqual({ do: 'thaw' });
+  });
+
+  it('owes nothing any more when the domain was removed that it was saved from', () => {
+    const hold = after(sent, frozen, saved, asleep, notBack);
+
+    expect(next(hold)).toEqual({ do: 'stop' });
+    expect(hold.result.thawOwed).toBeUndefined();
+  });
+
+  it('says that it left, not that it was suspended for that', () => {
+    const suspended: HoldNews = { kind: 'suspended' };
+
+    expect(after(sent, frozen, suspended, moved)).toMatchObject({
+      ending: { by: 'Migration' },
+      lost: 'the guest was moved to another host while it was frozen',
+    });
+    expect(after(sent, frozen, release, suspended, saved)).toMatchObject({
+      ending: { by: 'Release' },
+      lost: 'the guest was saved to disk while it was frozen',
+    });
+  });
+
+  it('owes nothing when its thaw is answered after all', () => {
+    expect(next(after(sent, frozen, release, saved, thawed))).toEqual({ do: 'disarm' });
+  });
+
+  it('frozen by somebody else is left as it is', () => {
+    const hold = after(sent, { kind: 'freezeFailed', error: failed('Refused', 'Refused') }, saved);
+
+    expect(isThawOwed(hold)).toBe(false);
+    expect(next(hold)).toEqual({ do: 'disarm' });
   });
 });
 
@@ -241,6 +310,15 @@ describe('a hold taken up by the next life of the process', () => {
       reason: 'AgentRestart',
       result: { endedBy: 'AgentRestart' },
     });
+  });
+
+  it('accuses nobody of having thawed it where the life before may have, and was killed before it heard so', () => {
+    const hold = after(sent, frozen, release, { kind: 'thawSent', at }, { kind: 'restarted', at: at + 2000 });
+
+    const { result, message } = worthOf([{ ...thawed, count: 0 }, disarmed].reduce(foldHold, hold));
+    expect(result).toMatchObject({ verdict: 'ConsistencyLost', endedBy: 'Release' });
+    expect(message).toContain('the answer to a thaw was lost');
+    expect(worthOf([thawed, disarmed].reduce(foldHold, hold)).result.verdict).toBe('Consistent');
   });
 
   it.each([[[]], [[sent]]])('is thawed at once when the freeze may have been sent', (news) => {

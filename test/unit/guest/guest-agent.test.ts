@@ -8,6 +8,7 @@ import { LanePool } from '../../../src/libvirt/lane-pool.ts';
 import { guestInfo, guestPing } from '../../../src/qga/commands.ts';
 import { AgentError } from '../../../src/qga/errors.ts';
 import { testUri } from '../libvirt/test-driver.ts';
+import { aDomain } from '../support/a-domain.ts';
 
 const withdrawn = new Error('nobody waits for it any more');
 
@@ -185,4 +186,15 @@ it('waits for the answer of what is on its way, though it would not be worth sen
   await setImmediate();
   calls[1]?.resolve(undefined);
   expect(await thaw).toBe(1);
+});
+
+it('takes a guest that was saved to disk for one that goes on, and one that is off for gone', async () => {
+  const off = { ...aDomain, state: 'shutoff' as const };
+  const domains = [{ ...off, saved: true }, off];
+  const hypervisor = { domain: async () => domains.shift() } as Partial<Hypervisor> as Hypervisor;
+  const agent = new GuestAgent(hypervisor, 'uuid');
+  const notRunning = new AgentError('NotRunning', 'NotSent', true, 'domain is not running');
+
+  expect(await agent.isGone(notRunning, new AbortController().signal)).toBe(false);
+  expect(await agent.isGone(notRunning, new AbortController().signal)).toBe(true);
 });

@@ -70,6 +70,7 @@ describe('a hypervisor', () => {
       state: 'shutoff',
       persistent: true,
       movedAway: false,
+      saved: false,
       agentChannel: 'absent',
       vcpus: 3,
       memoryKiB: 65_536,
@@ -80,6 +81,25 @@ describe('a hypervisor', () => {
     expect(domains.find(({ uuid }) => uuid === firstDomain.uuid)?.metadataXml).toBeUndefined();
     expect(await hypervisor.domain(off.uuid)).toEqual(expected);
     off.undefine();
+  });
+
+  test('tells a domain that was saved to disk from one that is off, until it is started again', async () => {
+    const domain = defineDomain();
+    const { hypervisor } = create();
+    await hypervisor.start();
+    const look = async () => {
+      const { state, saved } = (await hypervisor.domain(domain.uuid)) ?? {};
+      return { state, saved };
+    };
+
+    domain.start();
+    domain.save();
+    expect(await look()).toEqual({ state: 'shutoff', saved: true });
+    domain.start();
+    expect(await look()).toEqual({ state: 'running', saved: false });
+    domain.destroy();
+    expect(await look()).toEqual({ state: 'shutoff', saved: false });
+    domain.undefine();
   });
 
   test('has no domain where libvirt has none', async () => {

@@ -15,6 +15,8 @@ export interface TestDomain {
   destroy(): void;
   suspend(): void;
   resume(): void;
+  /** Saves it to disk as it is. */
+  save(): void;
   /** Writes the element of this XML namespace into its metadata. */
   setMetadata(uri: string, xml: string): void;
   undefine(): void;
@@ -47,6 +49,9 @@ export function defineDomain({
     destroy: act('Destroy'),
     suspend: act('Suspend'),
     resume: act('Resume'),
+    save() {
+      if (lib.func('int virDomainManagedSave(void *, uint)')(domain, 0) < 0) throw new Error(`${name} was not saved`);
+    },
     setMetadata(uri, xml) {
       const set = lib.func('int virDomainSetMetadata(void *, int, const char *, const char *, const char *, uint)');
       if (set(domain, 2, xml, 'q', uri, 0) < 0) throw new Error(`the metadata of ${name} could not be set`);

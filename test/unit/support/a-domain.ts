@@ -6,6 +6,7 @@ export const aDomain: Domain = {
   name: 'web-1',
   state: 'running',
   movedAway: false,
+  saved: false,
   persistent: true,
   agentChannel: 'connected',
   vcpus: 1,

@@ -9,6 +9,7 @@ export class SimulatedFreezer implements Hypervisor {
   frozen = false;
   connected = true;
   state: Domain['state'] = 'running';
+  saved = false;
   guardFired = false;
   /** The task whose guard is armed in the guest. */
   armed: string | undefined;
@@ -85,6 +86,7 @@ export class SimulatedFreezer implements Hypervisor {
     if (!this.connected) throw new NotConnectedError('no connection');
     this.calls.push(call);
     await this.before(call);
+    if (this.state !== 'running') throw notRunning();
   }
 
   tell(event: HypervisorEvent): void {
@@ -109,6 +111,7 @@ export class SimulatedFreezer implements Hypervisor {
       name: 'simulated',
       state: this.state,
       movedAway: false,
+      saved: this.saved,
       persistent: true,
       agentChannel: 'connected',
       vcpus: 1,
@@ -133,6 +136,10 @@ export function silence(): LibvirtError {
 /** As libvirt's connection breaks in the midst of a call. */
 export function broken(): LibvirtError {
   return new LibvirtError({ code: 38, domain: 7, level: 2, message: 'End of file while reading data' }, true);
+}
+
+function notRunning(): LibvirtError {
+  return new LibvirtError({ code: 55, domain: 10, level: 2, message: 'domain is not running' }, false);
 }
 
 function refused(): LibvirtError {

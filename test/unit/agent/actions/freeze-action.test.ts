@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, expect, it } from 'vitest';
+import { afterAll, expect, it, vi } from 'vitest';
 import { type ActionRun, type Ending, TaskDeleted } from '../../../../src/agent/actions/action.ts';
 import { freezeAction } from '../../../../src/agent/actions/freeze-action.ts';
 import { FreezeKeeper } from '../../../../src/agent/freeze-keeper.ts';
@@ -11,18 +11,25 @@ import type { GuestTask } from '../../../../src/api/resources.ts';
 import type { FreezeAction } from '../../../../src/api/schema/freeze.ts';
 import { Journal, type Sent } from '../../../../src/guest/journal.ts';
 import { NotConnectedError } from '../../../../src/libvirt/errors.ts';
-import { type Clock, systemClock } from '../../../../src/seams/clock.ts';
+import { type Clock, systemClock, timestamp } from '../../../../src/seams/clock.ts';
 import { recordingLogger } from '../../support/recording-logger.ts';
 import { SimulatedFreezer, silence } from '../../support/simulated-freezer.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'qga-freeze-action-'));
 afterAll(() => rmSync(root, { recursive: true, force: true }));
-const clock: Clock = { ...systemClock, sleep: (ms, signal) => systemClock.sleep(ms / 20, signal) };
+/** By how much all that is told the time of was held up. */
+let heldUpMs = 0;
+const clock: Clock = {
+  now: () => systemClock.now() + heldUpMs,
+  monotonic: () => systemClock.monotonic() + heldUpMs,
+  sleep: (ms, signal) => systemClock.sleep(ms / 20, signal),
+  after: (ms, callback) => systemClock.after(ms, callback),
+};
 
 /** One life of a process that carries a freeze out. */
 async function carryOut(
   freezer: SimulatedFreezer,
-  { freeze = {}, sentBefore }: { freeze?: FreezeAction; sentBefore?: Sent } = {},
+  { freeze = {}, freezeAt, sentBefore }: { freeze?: FreezeAction; freezeAt?: string; sentBefore?: Sent } = {},
 ) {
   const journal = await Journal.open<TaskOutcome>(mkdtempSync(join(root, 'node-')));
   const registry = new GuestRegistry(freezer);
@@ -32,7 +39,7 @@ async function carryOut(
   const stop = new AbortController();
   const task = {
     metadata: { namespace: 'team-a', name: 'backup', uid: 'task' },
-    spec: { guestName: 'web-1', action: { freeze } },
+    spec: { guestName: 'web-1', action: { freeze }, ...(freezeAt && { freezeAt }) },
   } as GuestTask;
   const notes: unknown[] = [];
   const ending = freezeAction.run({
@@ -146,6 +153,23 @@ it('counts what is mounted after the hooks before a freeze, which may have unmou
   const { ending } = await carryOut(freezer, { freeze: { maxFrozenSeconds: 1, hooks: { before: [hook('umount')] } } });
 
   expect(await ending).toMatchObject({ phase: 'Succeeded', freeze: { filesystems: { expected: 1, frozen: 1 } } });
+});
+
+it('counts the time of a guest that is held up from the instant of its group on, as the guard in it does', async () => {
+  const freezer = new SimulatedFreezer();
+  let asked = 0;
+  freezer.isMigrating = async () => {
+    if (++asked === 2) heldUpMs += 8000;
+    return false;
+  };
+  const freezeAt = timestamp(clock.now() + 4000);
+
+  const { ending, letGo } = await carryOut(freezer, { freeze: { barrier: true, maxFrozenSeconds: 30 }, freezeAt });
+  await vi.waitFor(() => expect(freezer.frozen).toBe(true));
+  letGo();
+
+  const { freeze } = await ending;
+  expect(freeze).toMatchObject({ verdict: 'Consistent', until: timestamp(Date.parse(freezeAt) + 30_000) });
 });
 
 const hook = (name: string) => ({ name, command: [name] });
