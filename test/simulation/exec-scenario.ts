@@ -7,11 +7,21 @@ import {
   guestTasks,
   isOverPhase,
 } from '../../src/api/resources.ts';
+import type { FailureRule } from '../../src/api/schema/guest-exec-job.ts';
 import { ifThere } from './if-there.ts';
 import type { Scenario } from './scenario.ts';
 import type { World } from './world.ts';
 
 const namespace = 'default';
+
+const failsWith = 3;
+const whenItFails = { operator: 'In' as const, values: [failsWith] };
+const rules: readonly FailureRule[] = [
+  { action: 'FailJob', onExitCodes: whenItFails },
+  { action: 'Ignore', onExitCodes: whenItFails },
+  { action: 'Ignore', onOutcomes: ['AgentUnavailable'] },
+  { action: 'Retry', onSignals: [9, 15] },
+];
 
 /** People run commands, one guest or all of them, and some change their minds. */
 export const execScenario: Scenario = {
@@ -36,6 +46,7 @@ export const execScenario: Scenario = {
 function applyJob(world: World, name: string): void {
   const { chance, api, timeline } = world;
   const suspend = chance.happens(0.1);
+  const backoffLimit = chance.happens(0.3) ? chance.count(1, 2) : 0;
   const job = {
     apiVersion,
     kind: 'GuestExecJob',
@@ -44,12 +55,15 @@ function applyJob(world: World, name: string): void {
       target: chance.happens(0.5)
         ? { guestName: chance.pick(world.guests).name }
         : { selector: { matchExpressions: [{ key: domainUuidLabel, operator: 'Exists' as const }] } },
-      exec: { command: commandOf(world, name) },
+      exec: { command: commandOf(world, name, backoffLimit + 1) },
       parallelism: chance.count(1, 3),
       startingDeadlineSeconds: chance.happens(0.3) ? chance.count(1, 8) : 600,
       ...(chance.happens(0.2) && { activeDeadlineSeconds: chance.count(2, 40) }),
       ...(chance.happens(0.1) && { ttlSecondsAfterFinished: chance.count(0, 10) }),
       ...(suspend && { suspend }),
+      ...(backoffLimit > 0 && { backoffLimit }),
+      ...(chance.happens(0.1) && { maxFailures: chance.count(0, 1) }),
+      ...(chance.happens(0.3) && { failurePolicy: { rules: [chance.pick(rules)] } }),
     },
   } satisfies GuestExecJob;
   world.say('a person', `applies ${name}: ${JSON.stringify(job.spec)}`);
@@ -79,7 +93,11 @@ function applyTask(world: World, name: string): void {
   world.api.create(guestTasks, task);
 }
 
-/** As the simulated guests understand it: whose it is, how many milliseconds it takes, how it exits. */
-function commandOf({ chance }: World, name: string): string[] {
-  return ['work', name, String(chance.pick([5, 300, 1500, 6000])), String(chance.pick([0, 0, 0, 3]))];
+/**
+ * As the simulated guests understand it: whose it is, how many milliseconds it takes, how it exits. `tries`: how often it
+ * may be started in one guest.
+ */
+function commandOf({ chance }: World, name: string, tries = 1): string[] {
+  const code = chance.pick([0, 0, 0, failsWith]);
+  return ['work', name, String(chance.pick([5, 300, 1500, 6000])), String(code), String(tries)];
 }

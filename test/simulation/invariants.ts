@@ -1,23 +1,28 @@
 import { type GuestExecJob, type GuestTask, guestExecJobs, guestTasks } from '../../src/api/resources.ts';
 import type { Invariant } from './scenario.ts';
+import type { Start } from './truth.ts';
 import type { World } from './world.ts';
 
-/** A command starts at most once per task, and for one job at most once per guest. */
+/** A command starts at most once per task, and for one job at most as often in a guest as it may try there. */
 const atMostOnce: Invariant = {
   rule: 'a command starts at most once per task, whatever dies, whenever',
-  violations({ truth }) {
-    const seen = new Map<string, number>();
-    const twice: string[] = [];
-    for (const { number, task, guest, command } of truth.starts) {
-      for (const key of [`task ${task}`, `${command[1]} in guest ${guest}`]) {
-        const earlier = seen.get(key);
-        if (earlier !== undefined) twice.push(`${key} was started twice: starts ${earlier} and ${number}`);
-        seen.set(key, number);
-      }
-    }
-    return twice;
-  },
+  violations: ({ truth }) => [
+    ...[...Map.groupBy(truth.starts, ({ task }) => task)]
+      .filter(([, starts]) => starts.length > 1)
+      .map(([task, starts]) => `task ${task} was started twice: ${JSON.stringify(starts)}`),
+    ...[...Map.groupBy(truth.starts, ({ guest, command }) => `${command[1]} in guest ${guest}`)]
+      .filter(([, starts]) => !mayHaveTried(starts))
+      .map(
+        ([key, starts]) => `${key} was started twice, or more often than it may be tried: ${JSON.stringify(starts)}`,
+      ),
+  ],
 };
+
+/** What failed by itself may be tried again, as often as the job says. */
+function mayHaveTried(starts: readonly Start[]): boolean {
+  const tries = Number(starts[0]?.command[4] ?? 1);
+  return starts.length <= tries && starts.slice(0, -1).every(({ end }) => end?.code !== undefined && end.code !== 0);
+}
 
 /**
  * A finished command's result reaches its task's status, or that says `Unknown`: never nothing, never another's, and no
