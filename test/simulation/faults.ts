@@ -61,6 +61,8 @@ export interface Incidents {
   guestOff?: number;
   guestPaused?: number;
   guestFrozen?: number;
+  /** Somebody freezes one of its filesystems without the agent, as a snapshot does. */
+  guestHeld?: number;
   guestMoved?: number;
   guestThawed?: number;
   guestHangs?: number;
@@ -129,6 +131,7 @@ const guests: FaultProfile = {
     guestPaused: 1,
     guestMoved: 3,
     guestFrozen: 1,
+    guestHeld: 1,
     guestThawed: 1,
     guestHangs: 2,
     guestAgentRestarted: 2,

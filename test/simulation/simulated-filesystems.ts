@@ -31,20 +31,27 @@ export class SimulatedFilesystems {
     return this.#frozen.size > 0;
   }
 
-  /** As the agent does it: how many are frozen then. */
+  /** As the agent does it: how many it froze. It passes over what somebody else holds frozen (C26). */
   freeze(by: Freezer, which: readonly string[] = mountpoints): number {
-    const { timeline, truth, guest } = this.#options;
+    const count = this.hold(by, which);
+    if (count === 0) return 0;
     this.saidFrozen = true;
     this.#saidBy = by;
-    for (const mountpoint of which) {
-      if (this.#frozen.has(mountpoint)) continue;
+    return count;
+  }
+
+  /** As the kernel does it, without the agent's knowledge: how many were not frozen before. */
+  hold(by: Freezer, which: readonly string[]): number {
+    const { timeline, truth, guest } = this.#options;
+    const thawed = which.filter((mountpoint) => !this.#frozen.has(mountpoint));
+    for (const mountpoint of thawed) {
       this.#frozen.set(
         mountpoint,
         truth.froze({ guest, mountpoint, by, from: timeline.elapsed, stoodStillMs: this.stoodStillMs }),
       );
     }
-    this.#say(`FREEZES ${which.join(' and ')} for ${by}`);
-    return this.#frozen.size;
+    if (thawed.length > 0) this.#say(`FREEZES ${thawed.join(' and ')} for ${by}`);
+    return thawed.length;
   }
 
   /** As the agent does it: how many it found frozen. */

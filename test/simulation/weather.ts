@@ -78,6 +78,16 @@ const incidents: Record<Incident, (world: World) => void> = {
       // Whoever froze it: they know no better.
       ({ filesystems }) => void filesystems.thaw('somebody'),
     ),
+  guestHeld: (world) => {
+    const which = [world.chance.pick(mountpoints)];
+    afterwards(
+      world,
+      anyGuest(world),
+      // Within a freeze it could make up the count for one that somebody thawed: no protocol could tell that.
+      ({ filesystems }) => void (filesystems.saidFrozen || filesystems.hold('somebody', which)),
+      ({ filesystems }) => void filesystems.unfreeze('somebody', which),
+    );
+  },
   guestMoved: (world) => {
     const from = world.chance.pick(world.nodes);
     const to = world.chance.pick(world.nodes.filter((node) => node !== from));
