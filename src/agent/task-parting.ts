@@ -70,6 +70,8 @@ export class TaskParting {
     if (!task) {
       if (run) run.deleted();
       else this.abandon(uid);
+      // Somebody may have let go of it before, and its run hears of one end only.
+      freezes.find(uid)?.end({ by: 'Deletion' });
       return;
     }
     run?.moved();

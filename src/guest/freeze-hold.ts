@@ -127,9 +127,11 @@ export function foldHold(hold: Hold, news: HoldNews): Hold {
     case 'statusUnknown':
       // Refused, and nobody knows whether by a frozen guest: in any case nothing of ours is frozen.
       return hold.stage === 'refused' ? unfrozen(hold) : hold;
-    case 'end':
-      if (hold.ending) return hold;
-      return hold.stage === 'planned' ? unfrozen({ ...hold, ending: news.ending }) : { ...hold, ending: news.ending };
+    case 'end': {
+      const asked = forsakenBy(hold, news.ending);
+      if (hold.ending) return asked;
+      return hold.stage === 'planned' ? unfrozen({ ...asked, ending: news.ending }) : { ...asked, ending: news.ending };
+    }
     case 'stopped':
       return afterStop(hold);
     case 'left':
@@ -263,8 +265,12 @@ function afterLeaving(hold: Hold, left: Leaving): Hold {
   // Whatever is frozen there is somebody else's.
   if (hold.stage === 'refused') return unfrozen(hold);
   const ended = endedBy(beforeLeaving(hold), left === 'saved' ? 'Somebody' : 'Migration', howItLeft[left]);
-  const isGone = hold.ending?.by === 'Deletion' && left === 'moved';
-  return { ...ended, stage: 'away', left, ...(isGone && { forsaken: 'deleted' as const }) };
+  return { ...ended, stage: 'away', left };
+}
+
+/** Its task may be gone after somebody else has let go of it. */
+function forsakenBy(hold: Hold, { by }: HoldEnding): Hold {
+  return by === 'Deletion' && !hold.forsaken ? { ...hold, forsaken: 'deleted' } : hold;
 }
 
 /** libvirt suspends a guest to move it, or to save it. */
@@ -289,7 +295,7 @@ function whileAway(hold: Hold, news: HoldNews): Hold {
     case 'forsaken':
       return { ...hold, forsaken: 'moved' };
     case 'end':
-      return news.ending.by === 'Deletion' && !hold.forsaken ? { ...hold, forsaken: 'deleted' } : hold;
+      return forsakenBy(hold, news.ending);
     // Of before it left, or of a start that was over again before it was seen.
     case 'thawed':
     case 'stopped':

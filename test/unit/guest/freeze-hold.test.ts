@@ -244,6 +244,7 @@ describe('a guest that leaves', () => {
     ['another host is known to have its task before it is seen to have left', [sent, frozen, forsaken, moved]],
     ['its task is gone', [sent, frozen, moved, deletion]],
     ['its task was gone before it left', [sent, frozen, deletion, moved]],
+    ['its task was released, and then gone', [sent, frozen, release, deletion, moved]],
     ['its task is gone and so is the domain that it was saved from', [sent, frozen, saved, deletion]],
   ])('is left alone once it is seen not to be back and %s', (_, news) => {
     const hold = after(...news);
