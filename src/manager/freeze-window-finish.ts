@@ -32,8 +32,9 @@ export interface FinishInput {
 export function finishOf(input: FinishInput): WindowFinish {
   const { window, course } = input;
   const frozenSeconds = course.wasFrozen ? secondsTogether(course.inside) : undefined;
-  const verdict = worstVerdict(window, course);
   const failure = input.failure ?? failureAtTheEnd(input);
+  const worst = worstVerdict(window, course);
+  const verdict = failure && outlastedFreeze(window, failure) ? 'ConsistencyLost' : worst;
   if (failure) return { phase: 'Failed', ...failure, verdict, frozenSeconds };
   return {
     phase: 'Completed',
@@ -81,6 +82,14 @@ function worstVerdict({ spec }: FsFreezeWindow, { inside, out, wasFrozen }: Cour
   }
   if (out.length > 0 && wasFrozen && spec.policy === 'BestEffort') verdicts.push('CrashConsistent');
   return severity[Math.max(...verdicts.map((verdict) => severity.indexOf(verdict)))] as Verdict;
+}
+
+/**
+ * Whether what somebody copied may have gone on after a guest was thawed, though each guest's own freeze was sound. The
+ * window's own snapshots are judged one by one.
+ */
+function outlastedFreeze({ spec }: FsFreezeWindow, { reason }: WindowFailure): boolean {
+  return spec.volumeSnapshots === undefined && (reason === 'ThawedTooEarly' || reason === 'DeadlineExceeded');
 }
 
 /** From when the last was frozen until the first was thawed. */

@@ -183,7 +183,12 @@ export const fsFreezeWindowStatus = z.object({
     .optional()
     .describe('Why the guests are let go, said as soon as it is known: from then on they may not be frozen.'),
   failureReason: z.string().optional().describe('Why the window fails, said as soon as it is known.'),
-  verdict: z.enum(freezeVerdicts).optional().describe('The worst of the guests that the window answers for.'),
+  verdict: z
+    .enum(freezeVerdicts)
+    .optional()
+    .describe(
+      'The worst of the guests that the window answers for; ConsistencyLost where a guest was thawed before the window was released.',
+    ),
   skewMilliseconds: z.int().optional().describe('How long after the first guest the last one was frozen.'),
   frozenFor: z.string().optional().describe('How long all were frozen: 4.2s.'),
   guestsFrozen: z.string().optional().describe('Frozen of all, as `kubectl get` shows it: 3/3.'),

@@ -113,7 +113,7 @@ describe('a group that is frozen', () => {
 
     const { ended } = plan({ window: asked, tasks: over });
 
-    expect(ended).toMatchObject({ phase: 'Failed', reason: 'DeadlineExceeded' });
+    expect(ended).toMatchObject({ phase: 'Failed', reason: 'DeadlineExceeded', verdict: 'ConsistencyLost' });
     expect(ended?.message).toContain('the release came too late: a was thawed');
   });
 
@@ -132,7 +132,7 @@ describe('a group that is frozen', () => {
 
       expect(names(first.release)).toEqual(['b']);
       expect(first.status).toMatchObject({ endedBy: 'Release', failureReason: 'ThawedTooEarly' });
-      expect(last.ended).toMatchObject({ phase: 'Failed', reason: 'ThawedTooEarly' });
+      expect(last.ended).toMatchObject({ phase: 'Failed', reason: 'ThawedTooEarly', verdict: 'ConsistencyLost' });
       expect(last.ended?.message).toContain('guest a was let go before the others (Release)');
     });
 
