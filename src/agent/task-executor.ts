@@ -3,6 +3,7 @@ import { type Guest, type GuestTask, guestTasks } from '../api/resources.ts';
 import type { GuestTaskStatus } from '../api/schema/guest-task.ts';
 import type { Journal, JournalEntry, Sent } from '../guest/journal.ts';
 import type { Cluster } from '../kube/cluster.ts';
+import { isConflict, isNotFound } from '../kube/errors.ts';
 import { keyOf, type ObjectKey } from '../kube/objects.ts';
 import type { Logger } from '../observability/log.ts';
 import type { OpeningKey } from '../sealing/seal.ts';
@@ -247,6 +248,8 @@ export class TaskExecutor {
       this.#start(claimed, guest, known, sentBefore);
     } catch (error) {
       this.#leave(task, guest);
+      // That it went may have been told before the journal had it.
+      if (sentBefore && (isNotFound(error) || isConflict(error))) this.#parting.part(uid, task.metadata);
       throw error;
     } finally {
       this.#claiming.delete(uid);

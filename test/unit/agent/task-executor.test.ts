@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
-import { afterAll, expect, it } from 'vitest';
+import { afterAll, expect, it, vi } from 'vitest';
 import type { FreezeKeeper } from '../../../src/agent/freeze-keeper.ts';
 import { GuestRegistry } from '../../../src/agent/guest-registry.ts';
 import type { TaskOutcome } from '../../../src/agent/task-decision.ts';
@@ -84,6 +84,24 @@ it('has on the disk that somebody may have begun with a task before it claims th
   await expect(executor.reconcile(task)).rejects.toThrow('socket hang up');
 
   expect(atClaim).toMatchObject({ state: 'sending', takenOver: 'JournalLost', bootId: 'boot-1' });
+});
+
+it('remembers nothing of a task that went elsewhere while it was being taken over, before the journal had it', async () => {
+  const task = aClaimedTask('a-lost-one');
+  const { journal, executor } = await executorWith({
+    cluster: {
+      async replaceStatus() {
+        throw new ApiError(409, 'Conflict', 'the object has been modified');
+      },
+      get: async () => ({ ...task, spec: { ...task.spec, nodeName: 'hv2' } }) as never,
+    },
+    freezes: { find: () => undefined },
+  });
+  executor.deleted(task);
+
+  await expect(executor.reconcile(task)).rejects.toThrow('modified');
+
+  await vi.waitFor(() => expect([...journal.tasks()]).toEqual([]));
 });
 
 it('begins nothing of a task that was deleted while it was being claimed', async () => {
