@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { type GuestTask, guestTasks } from '../api/resources.ts';
 import type { GuestTaskStatus } from '../api/schema/guest-task.ts';
 import type { Cluster } from '../kube/cluster.ts';
@@ -21,7 +22,7 @@ const retryMs = 2000;
 
 /**
  * Tells in a task's status how its action fares. Writes go one after the other, what is said meanwhile makes one write,
- * and what could not be written is tried again until something newer is said or the action ends.
+ * what is said again none, and what could not be written is tried again until something newer is said or the action ends.
  */
 export class TaskReport {
   readonly #options: TaskReportOptions;
@@ -63,6 +64,7 @@ export class TaskReport {
       this.#pending = undefined;
       try {
         const status: GuestTaskStatus = { ...this.#task.status, ...progress };
+        if (isSame(status, this.#task.status)) continue;
         // Its own signal: a write that is on its way must come to its end before the outcome's.
         this.#task = await cluster.replaceStatus(guestTasks, { ...this.#task, status }, { signal });
       } catch (error) {
@@ -92,4 +94,9 @@ export class TaskReport {
       this.#options.logger.debug({ err: error, task: this.#task.metadata.uid }, 'a task could not be read');
     }
   }
+}
+
+/** Whether both are the same once they are written: JSON has no undefined. */
+function isSame(status: GuestTaskStatus, written: GuestTaskStatus | undefined): boolean {
+  return isDeepStrictEqual(JSON.parse(JSON.stringify(status)), written);
 }
