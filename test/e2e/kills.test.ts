@@ -81,10 +81,14 @@ it('keeps a result through an agent that is down when the command ends', async (
 });
 
 it('keeps a result though the command’s deadline, too, came while the agent was down', async () => {
-  const name = await operator.create({ ...oneLine('late', 1), activeDeadlineSeconds: 4 });
+  const name = await operator.create({ ...oneLine('late', 1), activeDeadlineSeconds: 6 });
   await operator.until(name, ({ status }) => status?.active === 1);
+  const [made] = await operator.tasksOf(name);
+  const guest = await sharedGuest('web-1');
+  const begun = async () => (await guest.sh('ls /run/qga')).stdout;
+  await expect.poll(begun, { timeout: 5000 }).toContain(`${made?.metadata.uid}.pid`);
   await operator.agent().kill();
-  await delay(6000);
+  await delay(7000);
 
   await operator.agent().restart();
 
