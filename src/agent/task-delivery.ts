@@ -40,10 +40,10 @@ export async function deliver(
   for (let waitMs = firstRetryMs; ; waitMs = Math.min(waitMs * 2, longestRetryMs)) {
     try {
       await cluster.replaceStatus(guestTasks, withOutcome(current, told, clock.now()), { signal });
-      return { shared: movesOf(current) > 0 };
+      return { shared: wasElsewhere(current) };
     } catch (error) {
       signal.throwIfAborted();
-      if (isNotFound(error)) return { shared: movesOf(current) > 0 };
+      if (isNotFound(error)) return { shared: wasElsewhere(current) };
       const refusal = isRefusedAsIs(error);
       refusals = refusal ? refusals + 1 : 0;
       if (refusal === 'size' || refusals === refusalsBorne) {
@@ -56,12 +56,16 @@ export async function deliver(
       }
     }
     const fresh = await latest(current, options);
-    if (!fresh) return { shared: movesOf(current) > 0 };
+    if (!fresh) return { shared: wasElsewhere(current) };
     if (fresh.spec.nodeName !== task.spec.nodeName) return { shared: true };
     if (fresh.status?.claim && fresh.status.claim.journal !== journalId) return { shared: true };
-    if (isTaskOver(fresh)) return { shared: movesOf(fresh) > 0 };
+    if (isTaskOver(fresh)) return { shared: wasElsewhere(fresh) };
     current = fresh;
   }
+}
+
+function wasElsewhere(task: GuestTask): boolean {
+  return movesOf(task) > 0;
 }
 
 /** The task as it is now: undefined when it is gone or another of the same name took its place; unchanged in an outage. */

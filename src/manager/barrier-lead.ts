@@ -2,7 +2,8 @@ import type { GuestTask } from '../api/resources.ts';
 import type { Clock } from '../seams/clock.ts';
 import { longestLeadMs } from './freeze-task.ts';
 
-const share = 2;
+/** Of what the slowest guest took. */
+const factor = 2;
 const shortestMs = 500;
 /** After a restart, without a measure. */
 const unmeasuredMs = 2000;
@@ -12,8 +13,8 @@ const unmeasuredMs = 2000;
  * was seen to be prepared, its hooks left out. That was a write, a watch and some calls of the guest, and as much lies
  * between the naming of an instant and a guest that is ready for it: its guard is armed for that very instant, all guests'
  * at once, which takes longer than one after the other as tasks are made. Nothing is frozen meanwhile, so that too long a
- * time costs only time, while a guest that is late is frozen late. The hosts' clocks are taken to agree with the manager's: NTP is
- * assumed.
+ * time costs only time, while a guest that is late is frozen late. The hosts' clocks are taken to agree with the
+ * manager's: NTP is assumed.
  */
 export class BarrierLead {
   readonly #clock: Clock;
@@ -27,7 +28,7 @@ export class BarrierLead {
 
   get ms(): number {
     if (this.#slowestMs === undefined) return unmeasuredMs;
-    return Math.min(longestLeadMs, Math.max(shortestMs, share * this.#slowestMs));
+    return Math.min(longestLeadMs, Math.max(shortestMs, factor * this.#slowestMs));
   }
 
   /** A task is about to be made. */
