@@ -1,8 +1,8 @@
-import { type GuestTask, openPhases } from '../api/resources.ts';
+import { type GuestTask } from '../api/resources.ts';
+import { isTaskOver, openPhases } from '../api/tasks.ts';
 import type { HostView } from '../observability/agent-metrics.ts';
 import { actionNames, actionOf } from './actions/index.ts';
 import type { GuestRegistry } from './guest-registry.ts';
-import { isTaskOver } from './task-decision.ts';
 
 /** A task as the index of those that are not over names it: by its action and its phase. */
 export function openKeys(task: GuestTask): string[] {

@@ -5,6 +5,7 @@ import {
   guestTasks,
   refreshAnnotation,
 } from '../api/resources.ts';
+import { isTaskOver } from '../api/tasks.ts';
 import { ChannelRepair } from '../guest/channel-repair.ts';
 import type { Hypervisor } from '../guest/hypervisor.ts';
 import type { Journal } from '../guest/journal.ts';
@@ -28,7 +29,7 @@ import { HostLease, hostLeaseName } from './host-lease.ts';
 import { HostReporter } from './host-reporter.ts';
 import { hostView, openKeys } from './host-view.ts';
 import { Inventory } from './inventory.ts';
-import { isTaskOver, type TaskOutcome } from './task-decision.ts';
+import { type TaskOutcome } from './task-decision.ts';
 import { TaskExecutor } from './task-executor.ts';
 
 export interface NodeAgentOptions {

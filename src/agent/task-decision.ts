@@ -1,5 +1,6 @@
-import { type GuestTask, guestFull, isOverPhase } from '../api/resources.ts';
+import type { GuestTask } from '../api/resources.ts';
 import type { GuestTaskStatus, TaskPhase } from '../api/schema/guest-task.ts';
+import { guestFull, isTaskOver, movesOf } from '../api/tasks.ts';
 import type { JournalEntry, Sent, TakenOver } from '../guest/journal.ts';
 
 /** How a task ended: what is journalled first and written to its status then. */
@@ -69,11 +70,6 @@ export type TaskDecision =
   | { do: 'takeOver'; sentBefore: Sent }
   /** It is ours: start it, or find it again where an earlier life of this process may have started it. */
   | { do: 'run'; sentBefore?: Sent };
-
-/** Whether a task has come to its end. */
-export function isTaskOver(task: GuestTask): boolean {
-  return isOverPhase(task.status?.phase);
-}
 
 /** What an agent does next with one task. */
 export function decideTask(observed: TaskObservation): TaskDecision {
@@ -152,11 +148,6 @@ function afterLostJournal(observed: TaskObservation, claim: Claim): TaskDecision
   }
   const message = `the task was claimed by a journal of node ${claim.node} that is gone: nobody knows whether it ran`;
   return { do: 'end', phase: 'Unknown', reason: 'JournalLost', message };
-}
-
-/** How many times it has followed its guest to another host. */
-export function movesOf({ spec }: GuestTask): number {
-  return spec.moves ?? 0;
 }
 
 /** What may have been sent by a host that the guest has left, or by one whose journal was lost since. */

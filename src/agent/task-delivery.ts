@@ -1,11 +1,12 @@
 import { type GuestTask, guestTasks } from '../api/resources.ts';
+import { isTaskOver, movesOf } from '../api/tasks.ts';
 import type { Cluster } from '../kube/cluster.ts';
 import { setCondition } from '../kube/conditions.ts';
 import { isConflict, isNotFound, isRefusedAsIs } from '../kube/errors.ts';
 import type { Logger } from '../observability/log.ts';
 import type { Clock } from '../seams/clock.ts';
 import { withoutResults, withoutTexts } from './lesser-outcome.ts';
-import { isTaskOver, movesOf, type TaskOutcome } from './task-decision.ts';
+import { type TaskOutcome } from './task-decision.ts';
 
 export interface DeliveryOptions {
   cluster: Cluster;

@@ -1,31 +1,26 @@
-import { sealingAwaited, sealingHindered } from '../api/action-inputs.ts';
-import { type Guest, type GuestTask, guestTasks } from '../api/resources.ts';
-import type { GuestTaskStatus } from '../api/schema/guest-task.ts';
+import type { Guest, GuestTask } from '../api/resources.ts';
+import { isTaskOver, movesOf } from '../api/tasks.ts';
 import type { Journal, JournalEntry, Sent } from '../guest/journal.ts';
 import type { Cluster } from '../kube/cluster.ts';
 import { isConflict, isNotFound } from '../kube/errors.ts';
-import { keyOf, type ObjectKey } from '../kube/objects.ts';
+import { keyOf, type ObjectKey, uidOf } from '../kube/objects.ts';
 import type { Logger } from '../observability/log.ts';
 import type { OpeningKey } from '../sealing/seal.ts';
-import { type Clock, timestamp } from '../seams/clock.ts';
+import type { Clock } from '../seams/clock.ts';
 import { type Action, TaskDeleted, TaskMoved } from './actions/action.ts';
 import { actionOf } from './actions/index.ts';
+import { recallDelivered } from './delivered-runs.ts';
 import type { FreezeKeeper } from './freeze-keeper.ts';
 import { obstacleOf, sealedObstacle, takeOverObstacle } from './guest-obstacle.ts';
 import type { GuestRegistry } from './guest-registry.ts';
 import { type LiveGuest, youngMs } from './live-guest.ts';
 import { Pauses } from './pauses.ts';
-import {
-  decideTask,
-  isTaskOver,
-  movesOf,
-  type TaskDecision,
-  type TaskObservation,
-  type TaskOutcome,
-} from './task-decision.ts';
-import { deliver, withOutcome } from './task-delivery.ts';
+import { TaskClaims } from './task-claims.ts';
+import { decideTask, type TaskDecision, type TaskObservation, type TaskOutcome } from './task-decision.ts';
+import { deliver } from './task-delivery.ts';
 import { TaskParting } from './task-parting.ts';
 import { TaskRun } from './task-run.ts';
+import { tellEnd, tellWaiting, type UntouchedEnd } from './untouched-task.ts';
 
 export interface TaskExecutorOptions {
   cluster: Cluster;
@@ -52,8 +47,6 @@ export interface TaskExecutorOptions {
 }
 
 const retryMs = 1000;
-/** Of a guest, after a restart: launchers removed the files of those before. */
-const mostRecalled = 64;
 
 const unknownAction = {
   phase: 'Failed',
@@ -75,13 +68,13 @@ export class TaskExecutor {
   readonly #underWay = new Map<string, { run: TaskRun | undefined; done: Promise<void> }>();
   /** Delivered tasks whose end the cache does not show yet, with their moves then: it must not be taken for news. */
   readonly #delivered = new Map<string, number>();
-  /** Tasks that are being claimed, by UID: who is missing here when the answer comes, has gone meanwhile. */
-  readonly #claiming = new Set<string>();
+  readonly #claims: TaskClaims;
   readonly #pauses: Pauses;
   readonly #parting: TaskParting;
 
   constructor(options: TaskExecutorOptions) {
     this.#options = options;
+    this.#claims = new TaskClaims({ ...options, journalId: options.journal.id });
     this.#pauses = new Pauses(options.clock);
     this.#parting = new TaskParting({ ...options, runOf: (uid) => this.#underWay.get(uid)?.run });
   }
@@ -171,7 +164,7 @@ export class TaskExecutor {
         await this.#endUntouched(task, decision);
         return {};
       case 'wait':
-        await this.#showWaiting(task, decision.reason, decision.message);
+        await tellWaiting(task, decision, this.#options);
         return decision.lookAgainMs === undefined ? {} : { requeueAfterMs: decision.lookAgainMs };
       case 'claim':
         await this.#claimAndStart(task, guest, known, guest.bootId, undefined);
@@ -193,7 +186,7 @@ export class TaskExecutor {
     const uid = uidOf(task);
     this.#pauses.forget(uid);
     this.#delivered.delete(uid);
-    this.#claiming.delete(uid);
+    this.#claims.gone(uid);
     if (this.#underWay.get(uid)?.run || this.#options.journal.get(uid)) this.#parting.part(uid, task.metadata);
   }
 
@@ -204,12 +197,7 @@ export class TaskExecutor {
   takeUp(tasks: readonly GuestTask[]): void {
     const { journal, registry } = this.#options;
     this.#parting.partFromAllBut(new Set([...tasks.map(uidOf), ...this.#underWay.keys()]));
-    const delivered = tasks.filter((task) => isDeliveredRun(task, journal.id));
-    for (const [uuid, runs] of Map.groupBy(delivered, ({ spec }) => spec.guestUID ?? '')) {
-      const guest = registry.get(uuid);
-      const last = runs.toSorted(byCompletion).slice(-mostRecalled);
-      for (const task of last) actionOf(task)?.action.delivered?.(task, guest);
-    }
+    recallDelivered(tasks, journal.id, registry);
   }
 
   /** Resolves when nothing is under way any more; abort the signal first. */
@@ -235,12 +223,10 @@ export class TaskExecutor {
     bootId: string | undefined,
     sentBefore: Sent | undefined,
   ): Promise<void> {
-    const uid = uidOf(task);
     this.#enter(task, guest, known.action);
-    this.#claiming.add(uid);
     try {
-      const claimed = await this.#claim(task, bootId, sentBefore ? task.status : undefined);
-      if (!this.#claiming.has(uid)) {
+      const claimed = await this.#claims.claim(task, bootId, sentBefore ? task.status : undefined);
+      if (!claimed) {
         this.#leave(task, guest);
         return;
       }
@@ -249,21 +235,9 @@ export class TaskExecutor {
     } catch (error) {
       this.#leave(task, guest);
       // That it went may have been told before the journal had it.
-      if (sentBefore && (isNotFound(error) || isConflict(error))) this.#parting.part(uid, task.metadata);
+      if (sentBefore && (isNotFound(error) || isConflict(error))) this.#parting.part(uidOf(task), task.metadata);
       throw error;
-    } finally {
-      this.#claiming.delete(uid);
     }
-  }
-
-  /** `before`: what another host has told of it. */
-  async #claim(task: GuestTask, bootId: string | undefined, before: GuestTaskStatus | undefined): Promise<GuestTask> {
-    const { cluster, clock, node, instance, journal, signal } = this.#options;
-    const time = timestamp(clock.now());
-    const { reason: _, message: __, ...told } = before ?? { phase: 'Claimed' as const, startTime: time };
-    const claim = { node, instance, journal: journal.id, ...(bootId !== undefined && { bootId }), time };
-    const status: GuestTaskStatus = { ...told, observedGeneration: task.metadata.generation ?? 0, claim };
-    return await cluster.replaceStatus(guestTasks, { ...task, status }, { signal });
   }
 
   #start(task: GuestTask, guest: LiveGuest, { actionName, action }: KnownAction, sentBefore: Sent | undefined): void {
@@ -320,26 +294,9 @@ export class TaskExecutor {
     this.#parting.forget(uidOf(task));
   }
 
-  async #endUntouched(
-    task: GuestTask,
-    end: Pick<TaskOutcome, 'phase' | 'reason'> & { message: string },
-  ): Promise<void> {
-    const { cluster, clock, signal, onEnded } = this.#options;
-    const { phase, reason, message } = end;
-    const outcome = { phase, reason, message, completionTime: timestamp(clock.now()) };
-    await cluster.replaceStatus(guestTasks, withOutcome(task, outcome, clock.now()), { signal });
-    onEnded?.(outcome, actionOf(task)?.actionName ?? 'unknown', 0);
-  }
-
-  async #showWaiting(task: GuestTask, reason: string | undefined, message: string | undefined): Promise<void> {
-    const { cluster, signal } = this.#options;
-    if (reason === undefined || message === undefined) return;
-    const { status } = task;
-    if (status?.reason === reason && status.message === message) return;
-    // Else the two would write it in turns.
-    if (sealingAwaited.includes(reason) && sealingHindered.includes(status?.reason ?? '')) return;
-    const phase = status?.phase ?? 'Pending';
-    await cluster.replaceStatus(guestTasks, { ...task, status: { ...status, phase, reason, message } }, { signal });
+  async #endUntouched(task: GuestTask, end: UntouchedEnd): Promise<void> {
+    const outcome = await tellEnd(task, end, this.#options);
+    this.#options.onEnded?.(outcome, actionOf(task)?.actionName ?? 'unknown', 0);
   }
 
   #track(task: GuestTask, work: Promise<void>, run?: TaskRun): void {
@@ -365,29 +322,10 @@ export class TaskExecutor {
   }
 }
 
-/** Whether this journal alone saw a command to its end, and the API server has what came of it. */
-function isDeliveredRun(task: GuestTask, journalId: string): boolean {
-  const { claim, exec, startTime } = task.status ?? {};
-  // What somebody else called over may still run.
-  const hasResult = exec?.exitCode !== undefined || exec?.signal !== undefined;
-  if (!isTaskOver(task) || !hasResult || claim?.journal !== journalId) return false;
-  // One that was taken over was begun before it was claimed by this journal.
-  return movesOf(task) === 0 && claim.time === startTime;
-}
-
-function byCompletion(a: GuestTask, b: GuestTask): number {
-  return Date.parse(a.status?.completionTime ?? '') - Date.parse(b.status?.completionTime ?? '');
-}
-
 function guestKeyOf({ metadata, spec }: GuestTask): ObjectKey {
   return keyOf({ namespace: metadata.namespace, name: spec.guestName });
 }
 
 function isFreeze(entry: JournalEntry<TaskOutcome> | undefined): boolean {
   return entry?.state === 'sending' && entry.action === 'freeze';
-}
-
-function uidOf(task: GuestTask): string {
-  if (!task.metadata.uid) throw new TypeError('a task from the API server has a uid');
-  return task.metadata.uid;
 }

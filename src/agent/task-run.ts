@@ -1,8 +1,9 @@
 import { needsSealed } from '../api/action-inputs.ts';
 import type { GuestTask } from '../api/resources.ts';
+import { movesOf } from '../api/tasks.ts';
 import type { Journal, Sent } from '../guest/journal.ts';
 import type { Cluster } from '../kube/cluster.ts';
-import { keyOf } from '../kube/objects.ts';
+import { keyOf, uidOf } from '../kube/objects.ts';
 import type { Logger } from '../observability/log.ts';
 import { PayloadInvalidError, SealBrokenError, SealedToAnotherKeyError } from '../sealing/errors.ts';
 import { decodePayload, type SealedPayload } from '../sealing/payload.ts';
@@ -20,7 +21,7 @@ import {
 import type { FreezeKeeper } from './freeze-keeper.ts';
 import type { LiveGuest } from './live-guest.ts';
 import { OutputKeeper } from './output-keeper.ts';
-import { movesOf, type TaskOutcome } from './task-decision.ts';
+import { type TaskOutcome } from './task-decision.ts';
 import { deliver } from './task-delivery.ts';
 import { TaskReport } from './task-report.ts';
 
@@ -87,7 +88,7 @@ export class TaskRun {
     const { task, actionName, action, guest, sentBefore, cluster, journal, clock, logger, stopped, onEnded } =
       this.#options;
     const { absences } = guest.departure;
-    const uid = task.metadata.uid as string;
+    const uid = uidOf(task);
     const startedAt = clock.monotonic();
     const report = new TaskReport(task, { cluster, clock, logger, signal: stopped });
     let ending: Ending | undefined;

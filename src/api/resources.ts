@@ -3,7 +3,7 @@ import type { FsFreezeWindowSpec, FsFreezeWindowStatus } from './schema/fs-freez
 import type { GuestSpec, GuestStatus } from './schema/guest.ts';
 import type { GuestExecJobSpec, GuestExecJobStatus } from './schema/guest-exec-job.ts';
 import type { GuestHostSpec, GuestHostStatus } from './schema/guest-host.ts';
-import type { GuestTaskSpec, GuestTaskStatus, TaskPhase } from './schema/guest-task.ts';
+import type { GuestTaskSpec, GuestTaskStatus } from './schema/guest-task.ts';
 import type { PasswordRotationSpec, PasswordRotationStatus } from './schema/password-rotation.ts';
 
 export const group = 'qga.dev';
@@ -69,14 +69,3 @@ export const passwordRotationLabel = `${group}/password-rotation`;
 export const rotateNowAnnotation = `${group}/rotate-now`;
 /** On a Lease: the GuestHost that renews it. */
 export const hostLabel = `${group}/host`;
-
-/** The phases of a task that has not come to its end. */
-export const openPhases: readonly TaskPhase[] = ['Pending', 'Claimed', 'Running', 'Held'];
-
-/** Whether a task in this phase has come to its end; without a phase it has not begun. */
-export function isOverPhase(phase: TaskPhase | undefined): boolean {
-  return phase !== undefined && !openPhases.includes(phase);
-}
-
-/** Why a task waits whose guest runs as many as it may: its agent is there, and takes it when another ends. */
-export const guestFull = 'GuestFull';

@@ -57,6 +57,12 @@ export function keyOf(object: KubeObject | ObjectRef): ObjectKey {
   return namespace ? `${namespace}/${name}` : name;
 }
 
+/** What tells an object from another of its name. Throws a TypeError for one that the API server has not seen. */
+export function uidOf({ metadata }: KubeObject): string {
+  if (!metadata.uid) throw new TypeError(`${metadata.name} has no uid: it does not come from the API server`);
+  return metadata.uid;
+}
+
 export function refOf(key: ObjectKey): ObjectRef {
   const slash = key.indexOf('/');
   return slash < 0 ? { name: key } : { namespace: key.slice(0, slash), name: key.slice(slash + 1) };

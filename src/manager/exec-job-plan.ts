@@ -1,5 +1,6 @@
-import { type Guest, type GuestExecJob, type GuestTask, guestFull } from '../api/resources.ts';
+import { type Guest, type GuestExecJob, type GuestTask } from '../api/resources.ts';
 import type { GuestExecJobStatus, GuestResult } from '../api/schema/guest-exec-job.ts';
+import { guestFull } from '../api/tasks.ts';
 import { isTrue } from '../kube/conditions.ts';
 import { timestamp } from '../seams/clock.ts';
 import { dryRun } from './exec-job-dry-run.ts';

@@ -1,6 +1,7 @@
-import { type GuestExecJob, type GuestTask, isOverPhase } from '../api/resources.ts';
+import { type GuestExecJob, type GuestTask } from '../api/resources.ts';
 import type { Condition } from '../api/schema/common.ts';
 import type { GuestExecJobStatus, GuestResult } from '../api/schema/guest-exec-job.ts';
+import { isTaskOver } from '../api/tasks.ts';
 import { setCondition } from '../kube/conditions.ts';
 import { timestamp } from '../seams/clock.ts';
 import { isFailure, type Stop } from './exec-job-stop.ts';
@@ -107,7 +108,7 @@ function shownResults(results: readonly GuestResult[], tasks: readonly GuestTask
  * Before a retry a result names the task of the last attempt.
  */
 function startedBy(tasks: readonly GuestTask[]): (result: GuestResult) => boolean {
-  const over = new Set(tasks.filter(({ status }) => isOverPhase(status?.phase)).map(({ metadata }) => metadata.name));
+  const over = new Set(tasks.filter(isTaskOver).map(({ metadata }) => metadata.name));
   return ({ taskName }) => taskName !== undefined && !over.has(taskName);
 }
 

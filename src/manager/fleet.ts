@@ -5,8 +5,8 @@ import {
   guests as guestResource,
   guestTasks,
   hostLabel,
-  isOverPhase,
 } from '../api/resources.ts';
+import { isTaskOver } from '../api/tasks.ts';
 import { findCondition, isTrue } from '../kube/conditions.ts';
 import type { ControlLoops } from '../kube/control-loops.ts';
 import { leases } from '../kube/core-resources.ts';
@@ -28,7 +28,7 @@ export function createFleet(loops: ControlLoops, clock: Clock) {
   const hostRoll = new HostRoll(hosts.cache, clock);
   tasks.cache.addIndex('owner', ownerKeys);
   tasks.cache.addIndex('open', (task) =>
-    isOverPhase(task.status?.phase) ? [] : [`${task.metadata.namespace}/${task.spec.guestName}`],
+    isTaskOver(task) ? [] : [`${task.metadata.namespace}/${task.spec.guestName}`],
   );
   tasks.cache.addIndex('thawOwed', (task) => (owesThaw(task) ? [task.spec.nodeName ?? ''] : []));
   guests.cache.addIndex('namespace', ({ metadata }) => [metadata.namespace ?? '']);

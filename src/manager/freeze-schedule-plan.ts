@@ -2,10 +2,10 @@ import { apiVersion, type FsFreezeWindow, ownerUidLabel, scheduledAtAnnotation }
 import type { Condition } from '../api/schema/common.ts';
 import type { FsFreezeWindowSpec, FsFreezeWindowStatus } from '../api/schema/fs-freeze-window.ts';
 import { findCondition, isTrue, setCondition } from '../kube/conditions.ts';
-import { controllerOf } from '../kube/objects.ts';
+import { controllerOf, uidOf } from '../kube/objects.ts';
 import { timestamp } from '../seams/clock.ts';
 import { type CronSchedule, InvalidSchedule, parseCron } from './cron-schedule.ts';
-import { cut, labelValue } from './task-template.ts';
+import { cut } from './task-template.ts';
 
 /** All that decides what a schedule does next. */
 export interface ScheduleObserved {
@@ -130,7 +130,7 @@ function windowOf(window: FsFreezeWindow, instant: number): FsFreezeWindow {
     metadata: {
       name: `${cut(metadata.name, 200)}-${minute}`,
       namespace: metadata.namespace as string,
-      labels: { [ownerUidLabel]: labelValue(metadata.uid as string) },
+      labels: { [ownerUidLabel]: uidOf(window) },
       annotations: { [scheduledAtAnnotation]: timestamp(instant) },
       ownerReferences: [controllerOf(window)],
     },

@@ -1,5 +1,6 @@
-import { type FsFreezeWindow, type Guest, type GuestTask, isOverPhase } from '../api/resources.ts';
+import { type FsFreezeWindow, type Guest, type GuestTask } from '../api/resources.ts';
 import type { FreezeGuestResult } from '../api/schema/fs-freeze-window.ts';
+import { isOverPhase } from '../api/tasks.ts';
 import { missingGuest, resultWithoutTask } from './guest-fate.ts';
 import { commonResultOf } from './guest-result.ts';
 import { obstacle } from './reachability.ts';

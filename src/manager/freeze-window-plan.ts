@@ -1,5 +1,6 @@
-import { type FsFreezeWindow, type Guest, type GuestTask, isOverPhase, thawFinalizer } from '../api/resources.ts';
+import { type FsFreezeWindow, type Guest, type GuestTask, thawFinalizer } from '../api/resources.ts';
 import type { FsFreezeWindowStatus, WindowEnd } from '../api/schema/fs-freeze-window.ts';
+import { isTaskOver } from '../api/tasks.ts';
 import type { VolumeSnapshot } from '../kube/volume-snapshots.ts';
 import { microTimestamp } from '../seams/clock.ts';
 import {
@@ -186,10 +187,6 @@ function instantsOf(
     snapshots && goesOn ? now + snapshotPollMs : undefined,
     open.length > 0 ? now + resyncMs : undefined,
   ];
-}
-
-function isTaskOver({ status }: GuestTask): boolean {
-  return isOverPhase(status?.phase);
 }
 
 function ttlMs({ spec }: FsFreezeWindow): number | undefined {

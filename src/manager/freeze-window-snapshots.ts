@@ -1,5 +1,6 @@
 import { type FsFreezeWindow, ownerUidLabel, windowLabel } from '../api/resources.ts';
 import type { SnapshotResult } from '../api/schema/fs-freeze-window.ts';
+import { uidOf } from '../kube/objects.ts';
 import type { VolumeSnapshot } from '../kube/volume-snapshots.ts';
 import { cut, labelValue } from './task-template.ts';
 
@@ -15,14 +16,15 @@ export function isGood({ creationTime, error }: SnapshotResult): boolean {
  * The VolumeSnapshots that a window takes. It labels them but doesn't own them: a backup must outlive the receipt that it
  * was taken by.
  */
-export function snapshotsOf({ metadata, spec }: FsFreezeWindow): VolumeSnapshot[] {
+export function snapshotsOf(window: FsFreezeWindow): VolumeSnapshot[] {
+  const { metadata, spec } = window;
   return (spec.volumeSnapshots ?? []).map(({ name, persistentVolumeClaimName, volumeSnapshotClassName }) => ({
     apiVersion: 'snapshot.storage.k8s.io/v1',
     kind: 'VolumeSnapshot',
     metadata: {
       name: name ?? snapshotName(metadata.name, persistentVolumeClaimName),
       namespace: metadata.namespace as string,
-      labels: { [windowLabel]: labelValue(metadata.name), [ownerUidLabel]: metadata.uid as string },
+      labels: { [windowLabel]: labelValue(metadata.name), [ownerUidLabel]: uidOf(window) },
     },
     spec: {
       source: { persistentVolumeClaimName },

@@ -1,10 +1,11 @@
-import { type FsFreezeWindow, type GuestTask, isOverPhase } from '../api/resources.ts';
+import { type FsFreezeWindow, type GuestTask } from '../api/resources.ts';
 import type {
   FreezeGuestResult,
   FsFreezeWindowStatus,
   SnapshotResult,
   WindowEnd,
 } from '../api/schema/fs-freeze-window.ts';
+import { isOverPhase, isTaskOver } from '../api/tasks.ts';
 import { isTrue } from '../kube/conditions.ts';
 import { timestamp } from '../seams/clock.ts';
 import { owesThaw } from './freeze-task.ts';
@@ -60,7 +61,7 @@ export function windowStatus(input: WindowStatusInput): FsFreezeWindowStatus {
 
 /** What may still change once a window is over: whether a thaw is owed. */
 export function statusAfterEnd(window: FsFreezeWindow, tasks: readonly GuestTask[], now: number): FsFreezeWindowStatus {
-  const silent = tasks.filter((task) => isTaken(task) && !isOverPhase(task.status?.phase));
+  const silent = tasks.filter((task) => isTaken(task) && !isTaskOver(task));
   const owed = owedGuests(
     tasks,
     silent.map(({ spec }) => spec.guestName),

@@ -1,6 +1,7 @@
-import { type GuestTask, isOverPhase } from '../api/resources.ts';
+import { type GuestTask } from '../api/resources.ts';
 import type { GuestResult } from '../api/schema/guest-exec-job.ts';
 import type { CommonGuestResult } from '../api/schema/guest-result.ts';
+import { isOverPhase } from '../api/tasks.ts';
 
 /** How many guests a status lists. */
 export const inlineGuests = 100;

@@ -1,4 +1,5 @@
-import { type GuestTask, guestTasks, isOverPhase, releasedByOwnerAnnotation } from '../api/resources.ts';
+import { type GuestTask, guestTasks, releasedByOwnerAnnotation } from '../api/resources.ts';
+import { isOverPhase } from '../api/tasks.ts';
 import type { Cluster } from '../kube/cluster.ts';
 import { setCondition } from '../kube/conditions.ts';
 import { ApiError, isAlreadyExists, isConflict, isNotFound } from '../kube/errors.ts';

@@ -1,11 +1,5 @@
-import {
-  type FsFreezeWindow,
-  type GuestHost,
-  type GuestTask,
-  isOverPhase,
-  ownerUidLabel,
-  thawFinalizer,
-} from '../api/resources.ts';
+import { type FsFreezeWindow, type GuestHost, type GuestTask, ownerUidLabel, thawFinalizer } from '../api/resources.ts';
+import { isOverPhase } from '../api/tasks.ts';
 import { findCondition } from '../kube/conditions.ts';
 import { isTaken } from './task-fate.ts';
 

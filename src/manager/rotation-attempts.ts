@@ -1,4 +1,5 @@
-import { type GuestTask, group, isOverPhase } from '../api/resources.ts';
+import { type GuestTask, group } from '../api/resources.ts';
+import { isOverPhase } from '../api/tasks.ts';
 
 /** On a rotation's tasks: which value is sealed in it, and which version of the Secret it was taken from. */
 export const valueAnnotation = `${group}/password-id`;

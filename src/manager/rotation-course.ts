@@ -1,6 +1,7 @@
 import { durationMs } from '../api/duration.ts';
-import { type Guest, type GuestTask, isOverPhase } from '../api/resources.ts';
+import { type Guest, type GuestTask } from '../api/resources.ts';
 import type { GuestRotation } from '../api/schema/password-rotation.ts';
+import { isTaskOver } from '../api/tasks.ts';
 import { timestamp } from '../seams/clock.ts';
 import { meetsPolicy } from './password/policy.ts';
 import { hostDown } from './reachability.ts';
@@ -74,7 +75,7 @@ export function courseOf(guest: Guest, tasks: readonly GuestTask[], context: Cou
   const name = secretName(rotation, guest.metadata.name);
   const secret = secrets.get(name);
   const account = secret && readSecret(secret);
-  const open = tasks.find(({ status }) => !isOverPhase(status?.phase));
+  const open = tasks.find((task) => !isTaskOver(task));
   const shown = resultOf(guest, name, account, tasks);
   const hindrance = secret && !isOurs(secret, rotation) ? foreignSecret(name) : hindrances.get(name);
   if (hindrance) return hindered(shown, { ...hindrance, permanent: hindrance.reason === 'SecretConflict' });

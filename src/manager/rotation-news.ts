@@ -1,4 +1,5 @@
-import { isOverPhase, type PasswordRotation } from '../api/resources.ts';
+import { type PasswordRotation } from '../api/resources.ts';
+import { isTaskOver } from '../api/tasks.ts';
 import type { EventRecorder } from '../kube/event-recorder.ts';
 import { endOf } from './rotation-attempts.ts';
 import type { Course, Step } from './rotation-course.ts';
@@ -53,7 +54,7 @@ export class RotationNews {
   #countFailure({ shown, failed }: Course): void {
     if (!failed || this.#counted.get(shown.name) === failed.metadata.name) return;
     this.#counted.set(shown.name, failed.metadata.name);
-    if (!isOverPhase(failed.status?.phase) || (endOf(failed) ?? 0) < this.#options.since) return;
+    if (!isTaskOver(failed) || (endOf(failed) ?? 0) < this.#options.since) return;
     this.#options.onAttemptEnded('failed', failed.status?.reason ?? 'Failed');
   }
 }

@@ -1,5 +1,6 @@
-import { type Guest, type GuestTask, isOverPhase, type PasswordRotation } from '../api/resources.ts';
+import { type Guest, type GuestTask, type PasswordRotation } from '../api/resources.ts';
 import type { PasswordRotationStatus } from '../api/schema/password-rotation.ts';
+import { isTaskOver } from '../api/tasks.ts';
 import { nextLook } from './instants.ts';
 import { scaled } from './int-or-percent.ts';
 import { checkPolicy } from './password/policy.ts';
@@ -117,7 +118,7 @@ function droppedOf(byGuest: readonly GuestTask[][], secrets: RotationObserved['s
       return made
         .toSorted((a, b) => createdAt(b) - createdAt(a))
         .slice(keptTasks)
-        .filter((task) => isOverPhase(task.status?.phase) && !kept.has(task));
+        .filter((task) => isTaskOver(task) && !kept.has(task));
     });
 }
 

@@ -1,4 +1,5 @@
-import { type GuestTask, isOverPhase } from '../api/resources.ts';
+import { type GuestTask } from '../api/resources.ts';
+import { isTaskOver } from '../api/tasks.ts';
 
 /** A task that no agent will end any more, and what the manager says of it instead. */
 export interface GivenUp {
@@ -18,7 +19,7 @@ export function fateOfTask(
   now: number,
   hostGone: string,
 ): GivenUp | undefined {
-  if (isOverPhase(task.status?.phase)) return undefined;
+  if (isTaskOver(task)) return undefined;
   const node = task.spec.nodeName ?? '';
   if (task.status?.claim && !hostExists(node)) {
     const message = `host ${node} is gone, its GuestHost was deleted: ${hostGone}`;

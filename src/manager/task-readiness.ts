@@ -1,5 +1,6 @@
 import { hasReferences, sealingAwaited, sealingHindered } from '../api/action-inputs.ts';
-import { type Guest, type GuestTask, isOverPhase } from '../api/resources.ts';
+import { type Guest, type GuestTask } from '../api/resources.ts';
+import { isOverPhase } from '../api/tasks.ts';
 
 /** Made by a person, not yet bound, not yet over. */
 export function needsBinding({ metadata, spec, status }: GuestTask): boolean {

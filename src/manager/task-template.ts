@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { apiVersion, type Guest, type GuestTask, guestLabel, ownerUidLabel } from '../api/resources.ts';
 import type { GuestTaskSpec } from '../api/schema/guest-task.ts';
-import { controllerOf, type KubeObject } from '../kube/objects.ts';
+import { controllerOf, type KubeObject, uidOf } from '../kube/objects.ts';
 import { timestamp } from '../seams/clock.ts';
 
 export interface TaskTemplate {
@@ -26,7 +26,7 @@ export function taskFor(owner: KubeObject, guest: Guest, template: TaskTemplate)
     metadata: {
       name: taskName(owner, guest.metadata.name, [domain.uuid, ...(purpose ? [purpose] : []), attempt]),
       namespace: owner.metadata.namespace as string,
-      labels: { [ownerUidLabel]: owner.metadata.uid as string, [guestLabel]: labelValue(guest.metadata.name) },
+      labels: { [ownerUidLabel]: uidOf(owner), [guestLabel]: labelValue(guest.metadata.name) },
       ...(annotations && { annotations }),
       ownerReferences: [controllerOf(owner)],
     },

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll } from 'vitest';
-import { apiVersion, type GuestTask, guestTasks, isOverPhase } from '../../src/api/resources.ts';
+import { apiVersion, type GuestTask, guestTasks } from '../../src/api/resources.ts';
 import type { GuestTaskSpec } from '../../src/api/schema/guest-task.ts';
+import { isOverPhase } from '../../src/api/tasks.ts';
 import { loadEndpoint } from '../../src/kube/endpoint.ts';
 import { HttpCluster } from '../../src/kube/http-cluster.ts';
 import { systemClock } from '../../src/seams/clock.ts';

@@ -5,9 +5,9 @@ import {
   type GuestTask,
   guestExecJobs,
   guestTasks,
-  isOverPhase,
 } from '../../src/api/resources.ts';
 import type { FailureRule } from '../../src/api/schema/guest-exec-job.ts';
+import { isTaskOver } from '../../src/api/tasks.ts';
 import { ifThere } from './if-there.ts';
 import type { Scenario } from './scenario.ts';
 import type { World } from './world.ts';
@@ -35,7 +35,7 @@ export const execScenario: Scenario = {
   },
   open({ api }) {
     const jobs = api.list(guestExecJobs).items.filter(({ status }) => !status?.completionTime);
-    const tasks = api.list(guestTasks).items.filter(({ status }) => !isOverPhase(status?.phase));
+    const tasks = api.list(guestTasks).items.filter((task) => !isTaskOver(task));
     return [
       ...jobs.map(({ metadata, status }) => `job ${metadata.name} is ${status?.phase ?? 'not looked at'}`),
       ...tasks.map(({ metadata, status }) => `task ${metadata.name} is ${status?.phase ?? 'not looked at'}`),

@@ -4,8 +4,8 @@ import {
   type FsFreezeWindow,
   fsFreezeWindows,
   guestTasks,
-  isOverPhase,
 } from '../../src/api/resources.ts';
+import { isTaskOver } from '../../src/api/tasks.ts';
 import { ifThere } from './if-there.ts';
 import type { Scenario } from './scenario.ts';
 import type { World } from './world.ts';
@@ -23,7 +23,7 @@ export const freezeScenario: Scenario = {
   },
   open({ api, guests }) {
     const windows = api.list(fsFreezeWindows).items.filter(({ status }) => !status?.completionTime);
-    const tasks = api.list(guestTasks).items.filter(({ status }) => !isOverPhase(status?.phase));
+    const tasks = api.list(guestTasks).items.filter((task) => !isTaskOver(task));
     return [
       ...windows.map(({ metadata, status }) => `window ${metadata.name} is ${status?.phase ?? 'not looked at'}`),
       ...tasks.map(({ metadata, status }) => `task ${metadata.name} is ${status?.phase ?? 'not looked at'}`),

@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
-import { apiVersion, domainUuidLabel, type GuestTask, guestExecJobs, isOverPhase } from '../../src/api/resources.ts';
+import { apiVersion, domainUuidLabel, type GuestTask, guestExecJobs } from '../../src/api/resources.ts';
+import { isOverPhase } from '../../src/api/tasks.ts';
 import { execScenario } from './exec-scenario.ts';
 import type { Scenario } from './scenario.ts';
 import { simulate } from './simulate.ts';

@@ -7,6 +7,7 @@ import { type Launch, launchOf } from '../../guest/exec-launch.ts';
 import { type ExecProgress, runExec } from '../../guest/exec-run.ts';
 import { failureReason } from '../../guest/failure-reason.ts';
 import { NotStagedError } from '../../guest/staged-script.ts';
+import { uidOf } from '../../kube/objects.ts';
 import { guestExec, guestExecStatus } from '../../qga/commands.ts';
 import type { Clock } from '../../seams/clock.ts';
 import { execResultOf, outcomeOfEnd } from '../exec-outcome.ts';
@@ -46,7 +47,7 @@ export const execAction: Action = {
     const exec = execOf(run.task);
     return exec.mode === 'Direct' ? lostInTakeOver(run) : await runSpooled(run, exec, untilUnwanted(run));
   },
-  delivered: ({ metadata }, guest) => void guest.finishedRuns.push(metadata.uid as string),
+  delivered: (task, guest) => void guest.finishedRuns.push(uidOf(task)),
   async abandon(id, { guest, sent, clock, stopped }) {
     const withdrawn = AbortSignal.abort(new TaskDeleted());
     const launch = launchOf({}, undefined);
@@ -76,7 +77,7 @@ function untilUnwanted({ withdrawn, latest, onUpdate }: ActionRun): AbortSignal 
 
 async function runSpooled(run: ActionRun, exec: Exec, withdrawn: AbortSignal): Promise<Ending | undefined> {
   const { task, guest, sentBefore, stopped, clock, secret } = run;
-  const id = task.metadata.uid as string;
+  const id = uidOf(task);
   const launch = launchOf(exec, secret);
   const withheld = referencesOfExec(exec).length > 0 && secret?.kind !== 'exec';
   const drop = guest.runsToDrop(fewestDropped, mostDropped);

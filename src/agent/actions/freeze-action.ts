@@ -4,7 +4,7 @@ import type { FreezeHolder } from '../../guest/freeze-holder.ts';
 import { isHeld, isThawOwed } from '../../guest/freeze-step.ts';
 import { worthOf } from '../../guest/freeze-worth.ts';
 import type { Sent } from '../../guest/journal.ts';
-import { keyOf } from '../../kube/objects.ts';
+import { keyOf, uidOf } from '../../kube/objects.ts';
 import { unlessAborted } from '../../libvirt/abort.ts';
 import {
   guestFsfreezeFreeze,
@@ -38,7 +38,7 @@ export const freezeAction: Action = {
   exclusive: true,
   evenFrozen: () => true,
   async run(run) {
-    const uid = run.task.metadata.uid as string;
+    const uid = uidOf(run.task);
     const kept = run.freezes.find(uid);
     if (kept) return await seeThrough(run, kept, lettingGo(run));
     const { sentBefore } = run;
@@ -52,7 +52,7 @@ export const freezeAction: Action = {
       : await freezeAnew(run, uid, lettingGo(run));
   },
   async takeOver(run) {
-    const uid = run.task.metadata.uid as string;
+    const uid = uidOf(run.task);
     const { sentBefore } = run;
     const kept = run.freezes.find(uid);
     if (kept) return await seeThrough(run, kept, lettingGo(run));
@@ -70,14 +70,15 @@ export const freezeAction: Action = {
     if (noted === undefined || noted.stage === 'preparing') await disarmGuard(uid, abandoned);
     if (noted) await runAfterHooks({ uid, hooks: noted.after ?? [], noted }, { ...abandoned, sentBefore: sent });
   },
-  delivered({ metadata, spec }, guest) {
-    guest.finishedRuns.push(metadata.uid as string, ...hookRuns(metadata.uid as string, spec.action.freeze?.hooks));
+  delivered(task, guest) {
+    const uid = uidOf(task);
+    guest.finishedRuns.push(uid, ...hookRuns(uid, task.spec.action.freeze?.hooks));
   },
 };
 
 /** Thaws what somebody else, or this host before the guest went elsewhere, may have frozen. */
 async function letGoAnew(run: ActionRun, sentBefore: Sent): Promise<Ending> {
-  const uid = run.task.metadata.uid as string;
+  const uid = uidOf(run.task);
   const hold = leftBefore(sentBefore) ?? takenOverHold(run, sentBefore);
   const holder = run.freezes.takeOver(run.guest, uid, sentBefore, hold);
   return await seeThrough(run, holder, lettingGo(run));
@@ -180,7 +181,7 @@ async function finish(run: ActionRun, hold: Hold): Promise<Ending> {
 /** An earlier life of this process may have begun hooks, and may have armed a guard, that this one has not come to. */
 async function finishUnfrozen(run: ActionRun, { freeze, ...why }: NonNullable<Preparation['ended']>): Promise<Ending> {
   const { task, sentBefore } = run;
-  if (freeze.guard === 'Armed' || sentBefore) await disarmGuard(task.metadata.uid as string, run);
+  if (freeze.guard === 'Armed' || sentBefore) await disarmGuard(uidOf(task), run);
   const haveBegun = freeze.hooks !== undefined || freezeNoteOf(sentBefore) !== undefined;
   const hooks = freeze.hooks ?? (haveBegun ? task.status?.freeze?.hooks : undefined);
   const ended = { ...why, freeze: { ...freeze, ...(hooks && { hooks }) } };
@@ -197,7 +198,7 @@ async function withAfterHooks(
   ending: Ending,
 ): Promise<Ending> {
   if (hooks.length === 0) return ending;
-  const results = await runAfterHooks({ uid: run.task.metadata.uid as string, hooks, noted }, run);
+  const results = await runAfterHooks({ uid: uidOf(run.task), hooks, noted }, run);
   const freeze: FreezeResult = { ...ending.freeze, hooks: [...(ending.freeze?.hooks ?? []), ...results] };
   const failed = failureOf({ when: 'after', hooks }, results);
   if (!failed || ending.phase !== 'Succeeded') return { ...ending, freeze };

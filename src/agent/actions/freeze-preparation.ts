@@ -3,6 +3,7 @@ import { expectedFilesystems } from '../../guest/expected-filesystems.ts';
 import { failureReason } from '../../guest/failure-reason.ts';
 import { FreezeGuard, guardGraceMs } from '../../guest/freeze-guard.ts';
 import { callPriority } from '../../guest/guest-agent.ts';
+import { uidOf } from '../../kube/objects.ts';
 import { guestFsfreezeStatus, guestGetFsinfo } from '../../qga/commands.ts';
 import { AgentError } from '../../qga/errors.ts';
 import { microTimestamp } from '../../seams/clock.ts';
@@ -61,7 +62,7 @@ export async function prepareFreeze(
     // From now on those after it are due, whoever lives to run them.
     await run.note(preparationOf(freeze));
     result.hooks = [];
-    const setting = { guest, uid: uidOf(run), sentBefore, clock, stopped, withdrawn: signal };
+    const setting = { guest, uid: uidOf(run.task), sentBefore, clock, stopped, withdrawn: signal };
     result.hooks = await runHooks(before, setting);
     const failed = failureOf(before, result.hooks);
     if (failed) throw new NotPrepared('HookFailed', `hook ${failed.name}: ${failed.message}`);
@@ -89,7 +90,7 @@ export async function armGuard(
   result: FreezeResult,
   inMs: number,
 ): Promise<void> {
-  const guard = new FreezeGuard(run.guest.agent, uidOf(run), run.clock);
+  const guard = new FreezeGuard(run.guest.agent, uidOf(run.task), run.clock);
   const firesInMs = inMs + maxFrozenSeconds * 1000 + guardGraceMs;
   result.guard = 'Armed';
   try {
@@ -194,8 +195,4 @@ function asNotPrepared(error: unknown): unknown {
 
 function list(mountpoints: string[]): string {
   return mountpoints.length > 0 ? mountpoints.toSorted().slice(0, 16).join(', ') : 'none';
-}
-
-function uidOf({ task }: ActionRun): string {
-  return task.metadata.uid as string;
 }

@@ -1,5 +1,6 @@
-import { apiVersion, type GuestTask, guestTasks, isOverPhase } from '../../api/resources.ts';
+import { apiVersion, type GuestTask, guestTasks } from '../../api/resources.ts';
 import type { GuestTaskSpec, GuestTaskStatus } from '../../api/schema/guest-task.ts';
+import { isTaskOver } from '../../api/tasks.ts';
 import { timestamp } from '../../seams/clock.ts';
 import { createOnce, isCertainlyNotMade, removed } from '../connect/effects.ts';
 import { follow, untilHolds } from '../connect/follow.ts';
@@ -61,7 +62,7 @@ export async function runTask(session: TaskSession, request: TaskRequest): Promi
       throw error;
     });
     const states = follow(cluster, guestTasks, task.metadata, clock, signal);
-    const over = await untilHolds(states, ({ status }) => isOverPhase(status?.phase));
+    const over = await untilHolds(states, isTaskOver);
     if (!over) throw new Error(`the task ${task.metadata.name} was deleted by somebody else`);
     const { status = {} } = over;
     if (status.phase !== 'Succeeded') throw new TaskFailedError(guest, status);

@@ -1,4 +1,5 @@
-import { type FsFreezeWindow, type Guest, type GuestTask, isOverPhase, ownerUidLabel } from '../../api/resources.ts';
+import { type FsFreezeWindow, type Guest, type GuestTask, ownerUidLabel } from '../../api/resources.ts';
+import { isTaskOver } from '../../api/tasks.ts';
 import { findCondition } from '../../kube/conditions.ts';
 import { isOver } from '../freeze/outcome.ts';
 import type { NamedObject } from '../object-name.ts';
@@ -76,7 +77,7 @@ export function owesThaw({ status }: GuestTask): boolean {
 
 /** Whether a guest may be frozen by this task. */
 export function mayHold(task: GuestTask): boolean {
-  return task.spec.action.freeze !== undefined && (!isOverPhase(task.status?.phase) || owesThaw(task));
+  return task.spec.action.freeze !== undefined && (!isTaskOver(task) || owesThaw(task));
 }
 
 /** Whether a guest is, or may be, held by its own host, as that says. */

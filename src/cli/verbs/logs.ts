@@ -1,5 +1,6 @@
 import { Command } from 'commander';
-import { type GuestExecJob, type GuestTask, guestExecJobs, isOverPhase } from '../../api/resources.ts';
+import { type GuestExecJob, type GuestTask, guestExecJobs } from '../../api/resources.ts';
+import { isOverPhase, isTaskOver } from '../../api/tasks.ts';
 import { type ConnectionOptions, type Session, withSession } from '../connect/session.ts';
 import { exitCodeOfJob } from '../exec/exit-code.ts';
 import { FleetPrinter } from '../exec/fleet-printer.ts';
@@ -85,7 +86,7 @@ async function tasksOf({ cluster, signal, tell }: Session, job: GuestExecJob, gu
   if (guest !== undefined && tasks.length === 0) {
     throw new Error(`the job ${job.metadata.name} has nothing of guest ${guest}, or not yet`);
   }
-  const running = tasks.filter(({ status }) => !isOverPhase(status?.phase)).map(({ spec }) => spec.guestName);
+  const running = tasks.filter((task) => !isTaskOver(task)).map(({ spec }) => spec.guestName);
   if (running.length > 0) tell(`kubectl qga: not over in ${running.join(', ')}: shown is what it printed by now`);
   return tasks;
 }

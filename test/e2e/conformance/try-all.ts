@@ -1,4 +1,4 @@
-import { isOverPhase } from '../../../src/api/resources.ts';
+import { isOverPhase } from '../../../src/api/tasks.ts';
 import { sharedCluster } from '../../harness/fixtures.ts';
 import { ordinaryUser } from '../../harness/password-opens.ts';
 import { namespace } from '../operator-fixture.ts';

@@ -1,14 +1,7 @@
-import {
-  apiVersion,
-  type Guest,
-  type GuestTask,
-  guestHosts,
-  guests,
-  guestTasks,
-  isOverPhase,
-} from '../../../src/api/resources.ts';
+import { apiVersion, type Guest, type GuestTask, guestHosts, guests, guestTasks } from '../../../src/api/resources.ts';
 import type { FreezeResult } from '../../../src/api/schema/freeze.ts';
 import type { GuestTaskStatus } from '../../../src/api/schema/guest-task.ts';
+import { isOverPhase, isTaskOver } from '../../../src/api/tasks.ts';
 import type { Cluster } from '../../../src/kube/cluster.ts';
 import { leases } from '../../../src/kube/core-resources.ts';
 import { isConflict, isNotFound } from '../../../src/kube/errors.ts';
@@ -61,7 +54,7 @@ export class SimulatedFreezeAgent {
       logger: silentLogger,
     });
     this.#tasks.onChange((key, _, after) => {
-      if (!after || isOverPhase(after.status?.phase) || this.#playing.has(key)) return;
+      if (!after || isTaskOver(after) || this.#playing.has(key)) return;
       const played = this.#play(after).catch((error: unknown) => {
         if (!this.#stop.signal.aborted && !isNotFound(error)) throw error;
       });
@@ -220,7 +213,7 @@ export class SimulatedFreezeAgent {
   async #tell(task: GuestTask, status: GuestTaskStatus): Promise<void> {
     for (;;) {
       const fresh = await this.#cluster.get(guestTasks, task.metadata);
-      if (isOverPhase(fresh.status?.phase)) return;
+      if (isTaskOver(fresh)) return;
       try {
         await this.#cluster.replaceStatus(guestTasks, { ...fresh, status: { ...fresh.status, ...status } });
         return;

@@ -1,4 +1,5 @@
 import { runScript } from '../../../guest/run-script.ts';
+import { uidOf } from '../../../kube/objects.ts';
 import { AgentError } from '../../../qga/errors.ts';
 import type { ActionRun, Ending } from '../action.ts';
 import type { Care } from './left-open.ts';
@@ -14,7 +15,7 @@ const longestMs = 15 * 60_000;
 /** Removes the temporary file of a write that failed. A failure for want of space is told as such. */
 export async function discard(run: ActionRun, { path, bytes }: WantedFile, ending: Ending): Promise<Ending> {
   await run.note({ stage: 'discarding', path, ending } satisfies WriteNote);
-  const room = await removeTemporaries(run, run.task.metadata.uid as string, path, bytes.length);
+  const room = await removeTemporaries(run, uidOf(run.task), path, bytes.length);
   if (room === undefined) return { ...ending, message: `${ending.message}; its temporary file could not be removed` };
   if (room || ending.reason !== 'WriteFailed') return ending;
   return {

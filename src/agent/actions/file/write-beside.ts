@@ -1,6 +1,7 @@
 import { failureReason } from '../../../guest/failure-reason.ts';
 import { GuestFile } from '../../../guest/guest-file.ts';
 import { runScript } from '../../../guest/run-script.ts';
+import { uidOf } from '../../../kube/objects.ts';
 import { guestExec, guestFileWrite } from '../../../qga/commands.ts';
 import { AgentError } from '../../../qga/errors.ts';
 import type { ActionRun, Ending } from '../action.ts';
@@ -32,7 +33,7 @@ const longestMs = 15 * 60_000;
 export async function writeBeside(run: ActionRun, file: WantedFile): Promise<Ending | undefined | 'noShell'> {
   const { task, guest, clock, stopped } = run;
   const { path } = file;
-  const name = temporaryName(task.metadata.uid as string, clock.now().toString(36));
+  const name = temporaryName(uidOf(task), clock.now().toString(36));
   const call = { clock, signal: stopped };
   await run.note({ stage: 'writing', path } satisfies WriteNote);
   let prepared: Prepared | undefined;
