@@ -1,5 +1,5 @@
-import type { Hold } from '../guest/freeze-hold.ts';
 import { isHeld, isThawOwed } from '../guest/freeze-step.ts';
+import type { Hold } from '../guest/hold.ts';
 import type { EventNote } from '../kube/event-recorder.ts';
 
 /** What a Guest's events tell of a freeze that has gone from `before` to `hold`; undefined when that is no news. */

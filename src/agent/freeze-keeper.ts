@@ -1,7 +1,8 @@
 import { FreezeGuard } from '../guest/freeze-guard.ts';
-import { foldHold, type Hold } from '../guest/freeze-hold.ts';
+import { foldHold } from '../guest/freeze-hold.ts';
 import { FreezeHolder } from '../guest/freeze-holder.ts';
 import { FreezesUnderWay } from '../guest/freezes-under-way.ts';
+import type { Hold } from '../guest/hold.ts';
 import type { Hypervisor } from '../guest/hypervisor.ts';
 import type { Journal, Sent } from '../guest/journal.ts';
 import type { Logger } from '../observability/log.ts';

@@ -1,5 +1,5 @@
 import type { FreezeHook, FreezeResult } from '../api/schema/freeze.ts';
-import type { Hold } from '../guest/freeze-hold.ts';
+import type { Hold } from '../guest/hold.ts';
 import type { Sent } from '../guest/journal.ts';
 
 /** What the journal keeps of a freeze before there is one: the hooks before it may have begun. */

@@ -1,100 +1,17 @@
-import type { FreezeHook, FreezeResult } from '../api/schema/freeze.ts';
 import type { AgentError } from '../qga/errors.ts';
 import { microTimestamp } from '../seams/clock.ts';
 import { failureReason } from './failure-reason.ts';
-
-export type FreezeEnd = NonNullable<FreezeResult['endedBy']>;
-
-/** Why a hold ends: who ends it, and for one that nobody asked to end, the reason. */
-export interface HoldEnding {
-  by: FreezeEnd;
-  reason?: string;
-  message?: string;
-}
-
-/**
- * One guest's freeze, from before it is sent until nothing of it is left. All of it is kept in the node's journal: the
- * next life of the process goes on from here. Times are milliseconds since the epoch.
- */
-export interface Hold {
-  /** The task's `namespace/name`: told to those who wait for the guest. */
-  task: string;
-  /** All filesystems where it is missing. */
-  mountpoints?: readonly string[] | undefined;
-  maxFrozenMs: number;
-  /** Thawed at the latest then. On the disk before the freeze is sent. */
-  deadline: number;
-  /** Run in the guest afterwards, though the task be gone. */
-  after?: readonly FreezeHook[] | undefined;
-  /**
-   * `planned`: not sent. `sent`: on its way. `unsure`: sent and not answered; the guest may be frozen, now or later (C25,
-   * C39). `refused`: the agent said no. `held`: the agent said that it is frozen. `thawed`: nothing of it is frozen, as
-   * far as is known; what is left to do is to make sure of that and to disarm the guard. `away`: it left the host, frozen
-   * perhaps, and is thawed as soon as it runs here again. `over`: nothing is left of it.
-   */
-  stage: 'planned' | 'sent' | 'unsure' | 'refused' | 'held' | 'thawed' | 'away' | 'over';
-  /** How it left: to another host, or to a file that it is restored from. */
-  left?: Leaving;
-  /** One that was saved was seen to be still defined: without its domain nobody starts it again. */
-  defined?: true;
-  /** Nobody asks this host for it any more: its task is another's, or is gone. */
-  forsaken?: 'moved' | 'deleted';
-  /** Whatever of the freeze is under way may arrive after an answer to a later call: the connection broke meanwhile. */
-  mayArriveLate?: boolean;
-  /** A status of after the thaw must say so: a freeze whose answer was lost may be carried out after it. */
-  needsProof?: boolean;
-  ending?: HoldEnding;
-  /** Why nothing that was copied meanwhile is consistent. The first cause counts. */
-  lost?: string;
-  /** A thaw may have been carried out whose count was lost. */
-  thawUnanswered?: boolean;
-  /** A thaw was tried and failed: one is owed. */
-  thawFailed?: boolean;
-  /** The agent said no to the last thaw, as Windows' does of what has thawed by itself (C27): its status tells. */
-  thawRefused?: boolean;
-  /** Whoever froze it may have armed a guard, of which nobody here knows. */
-  mayBeGuarded?: boolean;
-  guardDisarmed?: boolean;
-  /** The evidence so far. */
-  result: FreezeResult;
-}
-
-export type Leaving = 'moved' | 'saved';
-
-/** What becomes known of a hold. `at`: milliseconds since the epoch. */
-export type HoldNews =
-  | { kind: 'sent'; at: number }
-  | { kind: 'frozen'; count: number; at: number }
-  | { kind: 'freezeFailed'; error: AgentError }
-  /** A thaw is sent: from now on the guest may be thawed. */
-  | { kind: 'thawSent'; at: number }
-  | { kind: 'thawed'; count: number; at: number }
-  | { kind: 'thawFailed'; error: AgentError }
-  | { kind: 'status'; frozen: boolean }
-  | { kind: 'statusUnknown' }
-  | { kind: 'end'; ending: HoldEnding }
-  /** The guest was shut off or cut off: nothing of it is frozen any more. */
-  | { kind: 'stopped' }
-  /** The guest was moved to another host or saved to disk as it was: frozen. */
-  | { kind: 'left'; how: Leaving }
-  /** One that was away runs here. */
-  | { kind: 'back' }
-  /** One that was away does not, though its domain may still be `defined`. */
-  | { kind: 'notBack'; defined: boolean }
-  /** The task is another host's. */
-  | { kind: 'forsaken' }
-  | { kind: 'suspended' }
-  /** The agent's broken channel was plugged in anew: the agent, as it ended, thawed what it had frozen (C35). */
-  | { kind: 'replugged' }
-  | { kind: 'disarmed'; guardFired: boolean; bootId: string | undefined }
-  | { kind: 'guardUnreachable' }
-  /** The process that held it has died, and this is the next. */
-  | { kind: 'restarted'; at: number };
+import { endedBy, type Hold, type HoldEnding, type HoldNews, overIfDone, unfrozen } from './hold.ts';
+import { afterLeaving, forsakenBy, hereAgain, suspended, whileAway } from './hold-away.ts';
 
 /** The hold after some news. Pure. */
 export function foldHold(hold: Hold, news: HoldNews): Hold {
   if (hold.stage === 'over') return hold;
-  if (hold.stage === 'away') return whileAway(hold, news);
+  if (hold.stage === 'away') {
+    // Of before it left, or of a start that was over again before it was seen.
+    if (news.kind === 'thawed' || news.kind === 'stopped') return foldHold(hereAgain(hold), news);
+    return whileAway(hold, news);
+  }
   const { result } = hold;
   switch (news.kind) {
     case 'sent':
@@ -242,79 +159,10 @@ function judged(hold: Hold, count: number): Hold {
   return endedBy({ ...hold, ending: { by: 'Somebody' } }, 'Somebody', why);
 }
 
-function endedBy(hold: Hold, by: FreezeEnd, why: string): Hold {
-  const wasHeld = hold.stage === 'held' || hold.stage === 'thawed';
-  const ending = hold.ending ?? { by, ...(!wasHeld && { reason: 'FreezeFailed', message: why }) };
-  return { ...hold, ending, ...(wasHeld && { lost: hold.lost ?? why }) };
-}
-
 function afterStop(hold: Hold): Hold {
   if (hold.stage === 'planned') return hold;
   if (hold.stage === 'thawed') return { ...hold, stage: 'over' };
   return { ...endedBy(hold, 'GuestStopped', 'the guest was shut off while it was frozen'), stage: 'over' };
-}
-
-const suspended = 'the guest was suspended while it was frozen';
-const howItLeft = {
-  moved: 'the guest was moved to another host while it was frozen',
-  saved: 'the guest was saved to disk while it was frozen',
-} as const;
-
-function afterLeaving(hold: Hold, left: Leaving): Hold {
-  if (hold.stage === 'planned' || (hold.stage === 'thawed' && !hold.needsProof)) return hold;
-  // Whatever is frozen there is somebody else's.
-  if (hold.stage === 'refused') return unfrozen(hold);
-  const ended = endedBy(beforeLeaving(hold), left === 'saved' ? 'Somebody' : 'Migration', howItLeft[left]);
-  return { ...ended, stage: 'away', left };
-}
-
-/** Its task may be gone after somebody else has let go of it. */
-function forsakenBy(hold: Hold, { by }: HoldEnding): Hold {
-  return by === 'Deletion' && !hold.forsaken ? { ...hold, forsaken: 'deleted' } : hold;
-}
-
-/** libvirt suspends a guest to move it, or to save it. */
-function beforeLeaving(hold: Hold): Hold {
-  if (hold.lost !== suspended) return hold;
-  const { lost: _, ending, ...before } = hold;
-  return ending?.by === 'Somebody' ? before : { ...before, ...(ending && { ending }) };
-}
-
-function whileAway(hold: Hold, news: HoldNews): Hold {
-  const { left, defined, ...here } = hold;
-  switch (news.kind) {
-    case 'back':
-      return { ...here, stage: 'unsure', needsProof: true };
-    case 'notBack': {
-      if (hold.forsaken && !(hold.forsaken === 'deleted' && news.defined && left === 'saved')) {
-        return { ...here, stage: 'over', result: { ...hold.result, thawOwed: true } };
-      }
-      if (left !== 'saved' || news.defined === (defined ?? false)) return hold;
-      return news.defined ? { ...hold, defined: true } : { ...here, stage: 'over' };
-    }
-    case 'forsaken':
-      return { ...hold, forsaken: 'moved' };
-    case 'end':
-      return forsakenBy(hold, news.ending);
-    // Of before it left, or of a start that was over again before it was seen.
-    case 'thawed':
-    case 'stopped':
-      return foldHold({ ...here, stage: 'unsure' }, news);
-    case 'sent':
-    case 'frozen':
-    case 'freezeFailed':
-    case 'thawSent':
-    case 'thawFailed':
-    case 'status':
-    case 'statusUnknown':
-    case 'left':
-    case 'suspended':
-    case 'replugged':
-    case 'disarmed':
-    case 'guardUnreachable':
-    case 'restarted':
-      return hold;
-  }
 }
 
 function afterDisarming(hold: Hold, { guardFired, bootId }: Extract<HoldNews, { kind: 'disarmed' }>): Hold {
@@ -339,17 +187,6 @@ function afterRestart(hold: Hold, now: number): Hold {
   if (hold.ending || now < hold.deadline) return held;
   const message = 'the host’s agent was away at the deadline: the guest was thawed when it came back';
   return { ...held, ending: { by: 'AgentRestart', reason: 'AgentRestart', message } };
-}
-
-/** Nothing of it was ever frozen. */
-function unfrozen(hold: Hold): Hold {
-  return overIfDone({ ...hold, stage: 'thawed' });
-}
-
-function overIfDone(hold: Hold): Hold {
-  if (hold.stage !== 'thawed' || hold.needsProof) return hold;
-  const guarded = hold.result.guard === 'Armed' || hold.mayBeGuarded;
-  return guarded && !hold.guardDisarmed ? hold : { ...hold, stage: 'over' };
 }
 
 const micro = microTimestamp;

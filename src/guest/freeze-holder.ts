@@ -2,10 +2,11 @@ import { guestFsfreezeStatus } from '../qga/commands.ts';
 import { AgentError } from '../qga/errors.ts';
 import type { Clock } from '../seams/clock.ts';
 import type { FreezeGuard } from './freeze-guard.ts';
-import { foldHold, type Hold, type HoldEnding, type HoldNews } from './freeze-hold.ts';
+import { foldHold } from './freeze-hold.ts';
 import { decideHold } from './freeze-step.ts';
 import type { FreezesUnderWay } from './freezes-under-way.ts';
 import { callPriority, type GuestAgent } from './guest-agent.ts';
+import type { Hold, HoldEnding, HoldNews } from './hold.ts';
 import { type HypervisorEvent, isOff, stoppedDetail } from './hypervisor.ts';
 
 export interface FreezeHolderOptions {

@@ -1,4 +1,4 @@
-import type { Hold } from './freeze-hold.ts';
+import type { Hold } from './hold.ts';
 
 export interface HoldSetting {
   hold: Hold;

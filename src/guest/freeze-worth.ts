@@ -1,5 +1,5 @@
 import type { FreezeResult } from '../api/schema/freeze.ts';
-import type { FreezeEnd, Hold } from './freeze-hold.ts';
+import type { FreezeEnd, Hold } from './hold.ts';
 
 /** How a freeze ended, and what a backup that was taken meanwhile is worth. */
 export interface HoldOutcome {

@@ -1,8 +1,8 @@
 import type { FreezeHook, FreezeResult } from '../../api/schema/freeze.ts';
-import type { Hold } from '../../guest/freeze-hold.ts';
 import type { FreezeHolder } from '../../guest/freeze-holder.ts';
 import { isHeld, isThawOwed } from '../../guest/freeze-step.ts';
 import { worthOf } from '../../guest/freeze-worth.ts';
+import type { Hold } from '../../guest/hold.ts';
 import type { Sent } from '../../guest/journal.ts';
 import { keyOf, uidOf } from '../../kube/objects.ts';
 import { unlessAborted } from '../../libvirt/abort.ts';

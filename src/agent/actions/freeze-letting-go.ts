@@ -1,6 +1,6 @@
 import type { GuestTask } from '../../api/resources.ts';
 import { isTaskOver } from '../../api/tasks.ts';
-import type { HoldEnding } from '../../guest/freeze-hold.ts';
+import type { HoldEnding } from '../../guest/hold.ts';
 import { type ActionRun, DeadlineReached } from './action.ts';
 
 /** Nobody wants the guest frozen any longer. */

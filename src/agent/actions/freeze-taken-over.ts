@@ -1,4 +1,4 @@
-import type { Hold } from '../../guest/freeze-hold.ts';
+import type { Hold } from '../../guest/hold.ts';
 import type { Sent } from '../../guest/journal.ts';
 import { keyOf } from '../../kube/objects.ts';
 import { holdOf } from '../freeze-note.ts';

@@ -9,7 +9,7 @@ import { GuestRegistry } from '../../../src/agent/guest-registry.ts';
 import type { TaskOutcome } from '../../../src/agent/task-decision.ts';
 import { TaskRun } from '../../../src/agent/task-run.ts';
 import type { GuestTask } from '../../../src/api/resources.ts';
-import type { Hold } from '../../../src/guest/freeze-hold.ts';
+import type { Hold } from '../../../src/guest/hold.ts';
 import { Journal, type Sent } from '../../../src/guest/journal.ts';
 import type { Cluster } from '../../../src/kube/cluster.ts';
 import { ApiError } from '../../../src/kube/errors.ts';

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { foldHold, type Hold, type HoldNews } from '../../../src/guest/freeze-hold.ts';
+import { foldHold } from '../../../src/guest/freeze-hold.ts';
 import { decideHold, isThawOwed } from '../../../src/guest/freeze-step.ts';
 import { worthOf } from '../../../src/guest/freeze-worth.ts';
+import type { Hold, HoldNews } from '../../../src/guest/hold.ts';
 import { AgentError, type AgentErrorCode, type Outcome } from '../../../src/qga/errors.ts';
 
 const at = Date.parse('2026-01-01T12:00:00Z');

@@ -1,10 +1,10 @@
 import { expect, it } from 'vitest';
 import { FreezeGuard } from '../../../src/guest/freeze-guard.ts';
-import type { Hold } from '../../../src/guest/freeze-hold.ts';
 import { FreezeHolder } from '../../../src/guest/freeze-holder.ts';
 import { worthOf } from '../../../src/guest/freeze-worth.ts';
 import { FreezesUnderWay } from '../../../src/guest/freezes-under-way.ts';
 import { GuestAgent } from '../../../src/guest/guest-agent.ts';
+import type { Hold } from '../../../src/guest/hold.ts';
 import type { AgentCallOptions } from '../../../src/guest/hypervisor.ts';
 import { FakeClock, settled } from '../support/fake-clock.ts';
 import { SimulatedFreezer } from '../support/simulated-freezer.ts';
