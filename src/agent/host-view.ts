@@ -1,4 +1,4 @@
-import { type GuestTask } from '../api/resources.ts';
+import type { GuestTask } from '../api/resources.ts';
 import { isTaskOver, openPhases } from '../api/tasks.ts';
 import type { HostView } from '../observability/agent-metrics.ts';
 import { actionNames, actionOf } from './actions/index.ts';

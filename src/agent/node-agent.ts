@@ -29,7 +29,7 @@ import { HostLease, hostLeaseName } from './host-lease.ts';
 import { HostReporter } from './host-reporter.ts';
 import { hostView, openKeys } from './host-view.ts';
 import { Inventory } from './inventory.ts';
-import { type TaskOutcome } from './task-decision.ts';
+import type { TaskOutcome } from './task-decision.ts';
 import { TaskExecutor } from './task-executor.ts';
 
 export interface NodeAgentOptions {

@@ -27,7 +27,7 @@ export interface GuestView {
   obstacle?: { reason: string; message: string; permanent?: boolean } | undefined;
   /** Its present boot, where known. */
   bootId?: string | undefined;
-  /** As many commands run there as may at once. */
+  /** As many commands run there as may at once, and this would be one more. */
   full: boolean;
   /** So many that no end of it is in sight. */
   crowded?: boolean;

@@ -6,7 +6,7 @@ import { isConflict, isNotFound, isRefusedAsIs } from '../kube/errors.ts';
 import type { Logger } from '../observability/log.ts';
 import type { Clock } from '../seams/clock.ts';
 import { withoutResults, withoutTexts } from './lesser-outcome.ts';
-import { type TaskOutcome } from './task-decision.ts';
+import type { TaskOutcome } from './task-decision.ts';
 
 export interface DeliveryOptions {
   cluster: Cluster;

@@ -132,7 +132,8 @@ export class TaskExecutor {
         obstacle: obstacleOf(setting),
         sealed: sealedObstacle(setting, clock.now()),
         unseen: takeOverObstacle(setting, clock.now()),
-        full: guest.isFull(clock.monotonic()),
+        // One that has the guest for itself waits for what is young there, and leaves alone what has run for long.
+        full: !action.exclusive && guest.isFull(clock.monotonic()),
         crowded: guest.isCrowded,
         awaitedMs: guest.departure.awaitedMs(clock.monotonic()),
         absent: registry.isAbsent(guest.agent.uuid),

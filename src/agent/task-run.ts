@@ -21,7 +21,7 @@ import {
 import type { FreezeKeeper } from './freeze-keeper.ts';
 import type { LiveGuest } from './live-guest.ts';
 import { OutputKeeper } from './output-keeper.ts';
-import { type TaskOutcome } from './task-decision.ts';
+import type { TaskOutcome } from './task-decision.ts';
 import { deliver } from './task-delivery.ts';
 import { TaskReport } from './task-report.ts';
 

@@ -1,4 +1,4 @@
-import { type GuestTask } from '../api/resources.ts';
+import type { GuestTask } from '../api/resources.ts';
 import type { GuestResult } from '../api/schema/guest-exec-job.ts';
 import type { CommonGuestResult } from '../api/schema/guest-result.ts';
 import { isOverPhase } from '../api/tasks.ts';

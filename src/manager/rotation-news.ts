@@ -1,4 +1,4 @@
-import { type PasswordRotation } from '../api/resources.ts';
+import type { PasswordRotation } from '../api/resources.ts';
 import { isTaskOver } from '../api/tasks.ts';
 import type { EventRecorder } from '../kube/event-recorder.ts';
 import { endOf } from './rotation-attempts.ts';

@@ -1,5 +1,5 @@
-import { type GuestTask } from '../api/resources.ts';
-import { isTaskOver } from '../api/tasks.ts';
+import type { GuestTask } from '../api/resources.ts';
+import { guestFull, isTaskOver } from '../api/tasks.ts';
 
 /** A task that no agent will end any more, and what the manager says of it instead. */
 export interface GivenUp {
@@ -31,8 +31,13 @@ export function fateOfTask(
     task,
     phase: 'Failed',
     reason: 'Undeliverable',
-    message: `the agent of host ${node} did not take the task in time`,
+    message: notTaken(task),
   };
+}
+
+function notTaken({ spec, status }: GuestTask): string {
+  if (status?.reason === guestFull && status.message) return `${status.message}, and none came in time`;
+  return `the agent of host ${spec.nodeName ?? ''} did not take the task in time`;
 }
 
 /** Undefined once an agent has claimed it: from then on only that agent's node knows. */

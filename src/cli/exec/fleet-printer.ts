@@ -1,4 +1,4 @@
-import { type GuestExecJob } from '../../api/resources.ts';
+import type { GuestExecJob } from '../../api/resources.ts';
 import { isOverPhase } from '../../api/tasks.ts';
 import type { Session } from '../connect/session.ts';
 import { type GuestOutput, lastTasks, outputOfGuest } from '../output/job-output.ts';

@@ -13,6 +13,7 @@ import { Journal } from '../../../src/guest/journal.ts';
 import type { Cluster } from '../../../src/kube/cluster.ts';
 import { ApiError } from '../../../src/kube/errors.ts';
 import { LibvirtError, virErrorNumber } from '../../../src/libvirt/errors.ts';
+import { allCommands } from '../../../src/qga/commands.ts';
 import { timestamp } from '../../../src/seams/clock.ts';
 import { aFreezeTask, aGuest, aJob, aTask, aWindow, noon } from '../manager/objects.ts';
 import { aDomain } from '../support/a-domain.ts';
@@ -142,6 +143,27 @@ it('says of a task that its guest is full, once as many run there as may at all'
 
   expect(told).toMatchObject([{ status: { phase: 'Pending', reason: 'GuestFull' } }]);
   expect(started).toEqual([]);
+});
+
+it('takes up a freeze in a full guest: it needs no room for a command, and the others wait for it', async () => {
+  const exec = aTask(aJob(), guest);
+  const freeze = { ...exec, spec: { ...exec.spec, action: { freeze: {} } } };
+  const told: unknown[] = [];
+  const { registry, clock, executor } = await executorWith({
+    cluster: {
+      async replaceStatus(_, object) {
+        told.push(object);
+        throw new ApiError(0, 'ConnectionLost', 'socket hang up');
+      },
+    },
+  });
+  const live = registry.get(uuid);
+  live.health = { state: 'answers', facts: { agent: { allowedCommands: [...allCommands.keys()] } } };
+  for (let number = 1; number <= 32; number += 1) live.running.set(`run-${number}`, clock.monotonic());
+
+  await expect(executor.reconcile(freeze)).rejects.toThrow('socket hang up');
+
+  expect(told).toMatchObject([{ status: { phase: 'Claimed' } }]);
 });
 
 it('leaves to the next process a freeze that the end of this one cut off, though its task has moved', async () => {

@@ -220,14 +220,16 @@ it('gives up no task that its agent only has no room for, unless its host has fa
   const job = aJob();
   const [a, lost] = [aGuest('a'), aGuest('a')];
   for (const condition of lost.status?.conditions ?? []) condition.status = 'Unknown';
-  const tasks = [aTask(job, a, { phase: 'Pending', reason: 'GuestFull', message: 'm' })];
+  const tasks = [aTask(job, a, { phase: 'Pending', reason: 'GuestFull', message: 'there is no room' })];
   const late = noon + 600_000;
 
   const waiting = plan({ job, guests: [a], tasks, now: late });
 
   expect([waiting.giveUp, waiting.ended]).toEqual([[], undefined]);
   expect(plan({ job, guests: [lost], tasks, now: late }).giveUp).toMatchObject([{ reason: 'Undeliverable' }]);
-  expect(plan({ job, guests: [], tasks, now: late }).giveUp).toMatchObject([{ reason: 'Undeliverable' }]);
+  expect(plan({ job, guests: [], tasks, now: late }).giveUp).toMatchObject([
+    { reason: 'Undeliverable', message: 'there is no room, and none came in time' },
+  ]);
 });
 
 describe('ending', () => {
