@@ -72,7 +72,7 @@ async function startAndFollow(run: ActionRun, exec: Exec, signal: AbortSignal): 
 }
 
 async function follow(run: ActionRun, pid: number, signal: AbortSignal): Promise<Ending> {
-  const status = await untilExited(run, pid, signal);
+  const status = await untilExited(run, pid, signal).catch((why: unknown) => exitedMeanwhile(run, pid, why));
   if ('lost' in status) return status.lost;
   const stdout = shownOf(bytesOf(status['out-data']), status['out-truncated'] === true);
   const stderr = shownOf(bytesOf(status['err-data']), status['err-truncated'] === true);
@@ -117,6 +117,23 @@ async function untilExited(run: ActionRun, pid: number, signal: AbortSignal) {
       return { lost: error.code === 'Refused' && mayBeReaped ? unknown(answerLost) : endOfFailure(error) };
     }
   }
+}
+
+/**
+ * What the agent says of a command that had exited before `why` came, where that is that nobody waits for it any longer.
+ * Throws `why` where it still runs, and where that can't be told.
+ */
+async function exitedMeanwhile(run: ActionRun, pid: number, why: unknown) {
+  const { guest, stopped, withdrawn } = run;
+  if (stopped.aborted || why !== withdrawn.reason) throw why;
+  try {
+    const asked = { priority: callPriority.status, signal: stopped };
+    const status = await guest.agent.call(guestExecStatus, { pid }, asked);
+    if (status.exited && !(await isAnotherBoot(run))) return status;
+  } catch (error) {
+    if (!(error instanceof AgentError)) throw error;
+  }
+  throw why;
 }
 
 /** Whether the pid may be another command's by now (C8); false where the guest doesn't say. */
