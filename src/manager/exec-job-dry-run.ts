@@ -1,8 +1,8 @@
+import { listed } from '../api/listed.ts';
 import type { Guest, GuestExecJob } from '../api/resources.ts';
 import type { GuestExecJobStatus, GuestResult } from '../api/schema/guest-exec-job.ts';
 import { endOfJob, type JobEnd, jobStatus } from './exec-job-status.ts';
 import { missingGuest, resultWithoutTask } from './guest-fate.ts';
-import { listed } from './listed.ts';
 import { type Obstacle, obstacle } from './reachability.ts';
 
 /** Who would run and who would not, as things stand now, as the end of the job. */

@@ -1,3 +1,4 @@
+import { listed } from '../api/listed.ts';
 import { type GuestExecJob, type GuestTask } from '../api/resources.ts';
 import type { Condition } from '../api/schema/common.ts';
 import type { GuestExecJobStatus, GuestResult } from '../api/schema/guest-exec-job.ts';
@@ -6,7 +7,6 @@ import { setCondition } from '../kube/conditions.ts';
 import { timestamp } from '../seams/clock.ts';
 import { isFailure, type Stop } from './exec-job-stop.ts';
 import { inlineGuests, inlineOutputBytes, isOver, withOutput } from './guest-result.ts';
-import { listed } from './listed.ts';
 import { describeTarget } from './target.ts';
 
 /** How a job ended. */

@@ -1,3 +1,4 @@
+import { listed } from '../api/listed.ts';
 import type { FsFreezeWindow } from '../api/resources.ts';
 import type { Condition } from '../api/schema/common.ts';
 import type { WindowEnd } from '../api/schema/fs-freeze-window.ts';
@@ -6,7 +7,6 @@ import { timestamp } from '../seams/clock.ts';
 import type { WindowFinish } from './freeze-window-finish.ts';
 import type { Member } from './freeze-window-members.ts';
 import { type Course, firstFrozen, isGroup, latest, type WindowFailure } from './freeze-window-outcome.ts';
-import { listed } from './listed.ts';
 import { describeTarget } from './target.ts';
 
 interface ConditionsInput {

@@ -1,9 +1,9 @@
+import { listed } from '../api/listed.ts';
 import type { FsFreezeWindow } from '../api/resources.ts';
 import type { FsFreezeWindowStatus, SnapshotResult, WindowEnd } from '../api/schema/fs-freeze-window.ts';
 import type { Member } from './freeze-window-members.ts';
 import { type Course, firstThaw, isGroup, latest, type WindowFailure } from './freeze-window-outcome.ts';
 import { isGood } from './freeze-window-snapshots.ts';
-import { listed } from './listed.ts';
 
 type Verdict = NonNullable<FsFreezeWindowStatus['verdict']>;
 

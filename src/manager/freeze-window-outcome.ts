@@ -1,10 +1,10 @@
+import { listed } from '../api/listed.ts';
 import type { FsFreezeWindow, GuestTask } from '../api/resources.ts';
 import type { FreezeGuestResult, WindowEnd } from '../api/schema/fs-freeze-window.ts';
 import { findCondition } from '../kube/conditions.ts';
 import { isLetGoByOthers } from './freeze-window-early-thaw.ts';
 import type { Member } from './freeze-window-members.ts';
 import { isGood, type SnapshotState } from './freeze-window-snapshots.ts';
-import { listed } from './listed.ts';
 import { describeTarget } from './target.ts';
 
 /** Why a window fails, in a word and in a sentence. */

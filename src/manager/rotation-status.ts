@@ -1,10 +1,10 @@
+import { listed } from '../api/listed.ts';
 import type { PasswordRotation } from '../api/resources.ts';
 import type { Condition } from '../api/schema/common.ts';
 import type { GuestRotation, PasswordRotationStatus } from '../api/schema/password-rotation.ts';
 import { setCondition } from '../kube/conditions.ts';
 import { timestamp } from '../seams/clock.ts';
 import { inlineGuests } from './guest-result.ts';
-import { listed } from './listed.ts';
 import type { Course } from './rotation-course.ts';
 import type { Problem } from './rotation-observed.ts';
 import { describeTarget } from './target.ts';

@@ -1,3 +1,4 @@
+import { listed } from '../../api/listed.ts';
 import {
   fsFreezeWindows,
   guestExecJobs,
@@ -48,7 +49,7 @@ function diagnoseKinds({ kinds, missingFields, version }: Observed): Finding[] {
   const old = [...(valueOf(missingFields) ?? [])].filter(([, fields]) => fields.length > 0);
   if (old.length === 0) return [{ topic, level: 'ok', what: 'qga.dev/v1alpha1 serves all kinds' }];
   return old.map(([plural, fields]) => {
-    const some = `${fields.slice(0, 3).join(', ')}${fields.length > 3 ? ` and ${fields.length - 3} more` : ''}`;
+    const some = listed(fields);
     const what = `${plural}: of what version ${version} has, the API server doesn't know ${some}: it drops that without a word`;
     return { topic, level: 'wrong', what, todo: installKinds };
   });
