@@ -12,6 +12,7 @@ import {
   hostLabel,
   type PasswordRotation,
   passwordRotationLabel,
+  passwordRotations,
 } from '../../../src/api/resources.ts';
 import type { GuestStatus } from '../../../src/api/schema/guest.ts';
 import { passwordRotationSpec } from '../../../src/api/schema/password-rotation.ts';
@@ -150,15 +151,14 @@ function someonesSecret(changes: Partial<Secret> = {}): Secret {
   };
 }
 
-/** As the API server would have it, with what its template leaves out. */
-function rotationOf(spec: object = {}): PasswordRotation {
-  const name = fresh('rotation');
-  return {
+/** Really made: the garbage collector removes a Secret whose owner is not there. */
+async function rotationOf(spec: object = {}): Promise<PasswordRotation> {
+  return await admin.create(passwordRotations, {
     apiVersion,
     kind: 'PasswordRotation',
-    metadata: { name, namespace, uid: uuidOf(made) },
+    metadata: { name: fresh('rotation'), namespace },
     spec: passwordRotationSpec.parse({ target: { guestName: 'web-1' }, username: 'app', ...spec }),
-  };
+  });
 }
 
 function eventOf(changes: Partial<KubeEvent> = {}): KubeEvent {
@@ -441,7 +441,7 @@ describe('the manager and Secrets', () => {
     ['as they come', {}],
     ['of type Opaque, collected with the rotation', { secretTemplate: { type: 'Opaque' }, deletionPolicy: 'Delete' }],
   ])('writes the Secrets of a rotation, %s', async (_, spec) => {
-    const rotation = rotationOf(spec);
+    const rotation = await rotationOf(spec);
     const guest = fresh('guest');
     const done = { guestUid: uuidOf(0), verified: 'True' as const, now: 0 };
 
@@ -456,7 +456,7 @@ describe('the manager and Secrets', () => {
     ['annotation', {}, { [annotations.account]: null }],
     ['owner', { deletionPolicy: 'Delete' }, { [annotations.rotation]: null }],
   ])('labels a Secret again that has only its %s left', async (_, spec, lost) => {
-    const rotation = rotationOf(spec);
+    const rotation = await rotationOf(spec);
     const guest = fresh('guest');
     const { metadata } = await admin.create(secrets, newSecret(rotation, guest, pending));
     const bare = await admin.mergePatch(secrets, metadata, {
@@ -493,7 +493,7 @@ describe('the manager and Secrets', () => {
     const theirs = await admin.create(secrets, someonesSecret());
     const labels = { [passwordRotationLabel]: 'x' };
     const typed = someonesSecret({ metadata: { name: fresh('secret'), namespace, labels }, type: 'example.com/other' });
-    const ours = await admin.create(secrets, newSecret(rotationOf(), fresh('guest'), pending));
+    const ours = await admin.create(secrets, newSecret(await rotationOf(), fresh('guest'), pending));
 
     for (const { metadata } of [theirs, await admin.create(secrets, typed)]) {
       await expect(
