@@ -5,6 +5,7 @@ import { tokenKubeconfig } from '../../harness/account.ts';
 import { eventually } from '../../harness/eventually.ts';
 import { sharedCluster, testFolder } from '../../harness/fixtures.ts';
 import { chart, helm } from '../../harness/helm.ts';
+import type { Kubectl } from '../../harness/kubectl.ts';
 import { connect } from '../kube/support.ts';
 
 export interface InstalledChart {
@@ -16,18 +17,22 @@ export interface InstalledChart {
   clientOf(account: string, node?: string): Promise<Cluster>;
 }
 
-/** The chart, really installed by Helm on the shared cluster for the calling test file, and uninstalled after it. */
-export function installedChart(values: object = {}): InstalledChart {
+/**
+ * The chart, really installed by Helm for the calling test file, and uninstalled after it: on the shared cluster, or on
+ * one that the file's hooks before this call started.
+ */
+export function installedChart(values: object = {}, cluster: () => Kubectl = sharedCluster): InstalledChart {
   const name = `test-${randomBytes(4).toString('hex')}`;
-  const { kubeconfig, kubectl } = sharedCluster();
   const folder = testFolder();
   const clients: { close(): Promise<void> }[] = [];
   beforeAll(async () => {
-    // The shared cluster has the kinds already.
+    const { kubeconfig } = cluster();
+    // The cluster has the kinds already.
     const own = { fullnameOverride: name, crds: { install: false }, userRoles: { create: false }, ...values };
     await helm(['install', name, chart], { kubeconfig, namespace: name, values: own, args: ['--create-namespace'] });
   });
   afterAll(async () => {
+    const { kubeconfig, kubectl } = cluster();
     await Promise.all(clients.map((client) => client.close()));
     // No node would run the pods of its hooks.
     await helm(['uninstall', name], { kubeconfig, namespace: name, args: ['--no-hooks'] });
@@ -35,6 +40,7 @@ export function installedChart(values: object = {}): InstalledChart {
   });
 
   async function kubeconfigOf(account: string, node?: string): Promise<string> {
+    const { kubeconfig, kubectl } = cluster();
     const bound = node === undefined ? [] : ['--bound-object-kind=Node', `--bound-object-name=${node}`];
     const token = await kubectl('create', 'token', account, '-n', name, ...bound);
     return await tokenKubeconfig(kubeconfig, token, folder(`${account}-${node ?? 'unbound'}.kubeconfig`));
