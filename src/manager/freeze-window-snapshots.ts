@@ -4,6 +4,8 @@ import { uidOf } from '../kube/objects.ts';
 import type { VolumeSnapshot } from '../kube/volume-snapshots.ts';
 import { cut, labelValue } from './task-template.ts';
 
+const longestMessage = 1024;
+
 /** How one of a window's VolumeSnapshots fares. */
 export type SnapshotState = SnapshotResult & { missing?: boolean };
 
@@ -37,7 +39,10 @@ function snapshotName(window: string, claim: string): string {
   return `${cut(window, 126)}-${cut(claim, 126)}`;
 }
 
-/** What the cluster shows of a snapshot that the window wants. */
+/**
+ * What the cluster shows of a snapshot that the window wants. An error of its status is no end: its controller sets one on
+ * every conflict and timeout, tries again, and takes it back.
+ */
 export function snapshotState(wanted: VolumeSnapshot, found: VolumeSnapshot | undefined): SnapshotState {
   const state = { name: wanted.metadata.name, persistentVolumeClaimName: wanted.spec.source.persistentVolumeClaimName };
   if (!found) return { ...state, missing: true };
@@ -48,6 +53,10 @@ export function snapshotState(wanted: VolumeSnapshot, found: VolumeSnapshot | un
   return {
     ...state,
     ...(creationTime && { creationTime }),
-    ...(!creationTime && error && { error: error.message ?? 'the storage gave no reason' }),
+    ...(!creationTime && error && { message: clipped(error.message ?? 'the storage gave no reason') }),
   };
+}
+
+function clipped(text: string): string {
+  return text.length > longestMessage ? `${text.slice(0, longestMessage - 1)}…` : text;
 }

@@ -168,7 +168,8 @@ const snapshotResult = z.object({
   name: z.string(),
   persistentVolumeClaimName: z.string(),
   creationTime: z.string().optional().describe('When it was cut, by the storage.'),
-  error: z.string().optional(),
+  message: z.string().optional().describe('What keeps it from being cut, as its controller said last: it tries again.'),
+  error: z.string().optional().describe('Why it is worth nothing, for good.'),
 });
 
 export const fsFreezeWindowStatus = z.object({
