@@ -55,7 +55,7 @@ export class SnapshotTaker {
     );
   }
 
-  /** Says on each that was cut what it is worth: one that came too late, nothing. Resolves with the names of those on which it could not be said. */
+  /** Says on each that was cut what it is worth. Resolves with the names of those on which it could not be said. */
   async mark(window: FsFreezeWindow, status: FsFreezeWindowStatus, signal: AbortSignal): Promise<string[]> {
     const { namespace } = window.metadata;
     const unmarked: string[] = [];

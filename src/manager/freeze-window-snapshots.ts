@@ -1,4 +1,4 @@
-import { type FsFreezeWindow, ownerUidLabel, windowLabel } from '../api/resources.ts';
+import { type FsFreezeWindow, ownerUidLabel, verdictLabel, windowLabel } from '../api/resources.ts';
 import type { SnapshotResult } from '../api/schema/fs-freeze-window.ts';
 import { uidOf } from '../kube/objects.ts';
 import type { VolumeSnapshot } from '../kube/volume-snapshots.ts';
@@ -16,7 +16,7 @@ export function isGood({ creationTime, error }: SnapshotResult): boolean {
 
 /**
  * The VolumeSnapshots that a window takes. It labels them but doesn't own them: a backup must outlive the receipt that it
- * was taken by.
+ * was taken by. Each is worth nothing until it is known to be good: nobody may be there when it is cut.
  */
 export function snapshotsOf(window: FsFreezeWindow): VolumeSnapshot[] {
   const { metadata, spec } = window;
@@ -26,7 +26,11 @@ export function snapshotsOf(window: FsFreezeWindow): VolumeSnapshot[] {
     metadata: {
       name: name ?? snapshotName(metadata.name, persistentVolumeClaimName),
       namespace: metadata.namespace as string,
-      labels: { [windowLabel]: labelValue(metadata.name), [ownerUidLabel]: uidOf(window) },
+      labels: {
+        [windowLabel]: labelValue(metadata.name),
+        [ownerUidLabel]: uidOf(window),
+        [verdictLabel]: 'ConsistencyLost',
+      },
     },
     spec: {
       source: { persistentVolumeClaimName },

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { GuestTask } from '../../../../src/api/resources.ts';
+import { type GuestTask, verdictLabel } from '../../../../src/api/resources.ts';
 import { isGood, snapshotState, snapshotsOf } from '../../../../src/manager/freeze-window-snapshots.ts';
 import { timestamp } from '../../../../src/seams/clock.ts';
 import { aFreezeTask, after, aWindow, byHand, held, lost, noon, thawed } from '../objects.ts';
@@ -24,6 +24,17 @@ describe('volume snapshots', () => {
       ['b', 'disk-b'],
     ]);
     expect(snapshots[0]?.metadata.ownerReferences).toBeUndefined();
+  });
+
+  it('are worth nothing by their label until they are seen to be good: one that is cut when nobody looks says so', () => {
+    const missing = [state('nightly-disk-a', { missing: true }), state('b', { missing: true })];
+
+    const { snapshots } = plan({ window: frozen, tasks, snapshots: missing });
+
+    expect(snapshots.map(({ metadata }) => metadata.labels?.[verdictLabel])).toEqual([
+      'ConsistencyLost',
+      'ConsistencyLost',
+    ]);
   });
 
   it('are waited for, looked at often, and end the window when all are cut', () => {
