@@ -92,7 +92,7 @@ export function planFreezeWindow(observed: WindowObserved): WindowPlan {
   const allOver = abandoned.length === open.length;
   const nothingHeld = course.wasFrozen && course.inside.every(({ standing }) => standing === 'thawed');
   const silent = abandoned.map(({ spec }) => spec.guestName);
-  const failsAsAWhole = failure !== undefined && (isGroup(window) || !course.wasFrozen);
+  const failsAsAWhole = failure !== undefined && (standsOrFallsTogether(window) || !course.wasFrozen);
   const isHopeless = allOver && silent.length > 0;
   const ending = wanted ?? (failsAsAWhole || isHopeless ? 'Failure' : undefined);
   const goesOn = ending === undefined && failure === undefined;
@@ -117,6 +117,11 @@ export function planFreezeWindow(observed: WindowObserved): WindowPlan {
 function askedToEnd({ metadata, spec }: FsFreezeWindow): WindowEnd | undefined {
   if (metadata.deletionTimestamp !== undefined) return 'Deletion';
   return spec.release ? 'Release' : undefined;
+}
+
+/** Guests frozen each on its own stay so without one of them, but for snapshots all of which have to be cut while all are. */
+function standsOrFallsTogether(window: FsFreezeWindow): boolean {
+  return isGroup(window) || window.spec.volumeSnapshots !== undefined;
 }
 
 /** What ends a window in which all are frozen, if nobody does. */

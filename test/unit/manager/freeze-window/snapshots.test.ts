@@ -54,6 +54,26 @@ describe('volume snapshots', () => {
     expect(condition(status, 'Frozen')?.message).toBe('VolumeSnapshot b: no such claim');
   });
 
+  it.each([
+    ['a snapshot fails', tasks, { error: 'there is one of that name already' }, 'SnapshotFailed', ['a', 'b']],
+    [
+      'a guest is lost',
+      [aFreezeTask(window, a, lost('Reboot', 'm')), tasks[1] as GuestTask],
+      {},
+      'ConsistencyLost',
+      ['b'],
+    ],
+  ])('let go of guests that are frozen each on its own, too, when %s: not all can be good any more', (...row) => {
+    const [, now, more, reason, letGo] = row;
+    const each = { ...frozen, spec: { ...frozen.spec, consistency: 'PerGuest' as const } };
+
+    const { release, status } = plan({ window: each, tasks: now, snapshots: [state('b', more)] });
+
+    expect(names(release)).toEqual(letGo);
+    expect(status).toMatchObject({ phase: 'Thawing', endedBy: 'Failure', failureReason: reason });
+    expect(condition(status, 'Frozen')?.status).toBe('False');
+  });
+
   it('are waited for while their controller tries again, and the gate tells what it said', () => {
     const message = 'the object has been modified; please apply your changes to the latest version';
 
