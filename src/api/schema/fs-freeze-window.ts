@@ -214,6 +214,12 @@ export const fsFreezeWindowStatus = z.object({
     .optional()
     .meta({ 'x-kubernetes-list-type': 'atomic' })
     .describe('The windows a schedule made that are not over.'),
+  observedSchedule: z
+    .object({ schedule: z.string(), timeZone: z.string(), since: time })
+    .optional()
+    .describe(
+      'The schedule that windows are made by, and since when: no instant before that is made up for, or missed.',
+    ),
   lastScheduleTime: time.optional().describe('The instant for which a window was last made.'),
   lastMissedTime: time.optional().describe('The last instant for which none was made.'),
   lastSuccessfulTime: time.optional().describe('When a window that the schedule made last completed.'),
