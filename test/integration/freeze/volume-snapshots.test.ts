@@ -85,12 +85,15 @@ describe('in a cluster that has them', () => {
     expect(findCondition(status?.conditions, 'Failed')?.message).toContain('the stand-in storage is broken');
   });
 
-  it('fail the window when they are not cut by the deadline', async () => {
+  it('fail the window when they are not cut by the deadline, and whatever is cut afterwards is labelled as lost', async () => {
     const slow = [{ persistentVolumeClaimName: 'disk-1', volumeSnapshotClassName: 'slow' }];
+    const name = await create({ target, volumeSnapshots: slow, maxFrozenSeconds: 1 });
 
-    const { status } = await over(await create({ target, volumeSnapshots: slow, maxFrozenSeconds: 1 }));
+    const { status } = await over(name);
+    const snapshot = await get<VolumeSnapshot>('volumesnapshot', `${name}-disk-1`, namespace);
 
     expect(status).toMatchObject({ phase: 'Failed', failureReason: 'SnapshotsNotTaken' });
+    expect(snapshot.metadata.labels?.['qga.dev/verdict']).toBe('ConsistencyLost');
   });
 
   it('never take over one that is there already', async () => {
