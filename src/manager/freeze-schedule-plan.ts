@@ -29,6 +29,9 @@ export interface SchedulePlan {
 
 const defaultHistoryLimit = 3;
 
+/** An edit is seen at most this long after it was made, unless no manager was there. */
+const editSeenWithinMs = 10_000;
+
 /** What a window with a schedule does next. */
 export function planSchedule(observed: ScheduleObserved): SchedulePlan {
   const { window, now } = observed;
@@ -47,6 +50,7 @@ export function planSchedule(observed: ScheduleObserved): SchedulePlan {
         observedGeneration: window.metadata.generation ?? 0,
         phase: 'Failed',
         failureReason: 'InvalidSchedule',
+        observedSchedule: observedSchedule(window, now),
         conditions: scheduleConditions(window, now, {
           Scheduled: { status: 'False', ...said },
           Failed: { status: 'True', ...said },
@@ -78,6 +82,7 @@ function planValidSchedule({ window, made, now }: ScheduleObserved, schedule: Cr
       ...before,
       observedGeneration: window.metadata.generation ?? 0,
       phase: spec.suspend ? 'Suspended' : 'Scheduled',
+      observedSchedule: observedSchedule(window, now),
       active: [...new Set(names)].slice(0, 100),
       ...(newest?.status?.verdict && { verdict: newest.status.verdict }),
       ...(starts && { lastScheduleTime: timestamp(due) }),
@@ -92,19 +97,30 @@ function planValidSchedule({ window, made, now }: ScheduleObserved, schedule: Cr
   };
 }
 
+/** The schedule, and since when it is so: what another one would have come to before nobody has missed. */
+function observedSchedule({ metadata, spec, status }: FsFreezeWindow, now: number) {
+  const { schedule = '', timeZone = 'UTC' } = spec;
+  const before = status?.observedSchedule;
+  if (!before) return { schedule, timeZone, since: metadata.creationTimestamp ?? timestamp(now) };
+  if (before.schedule === schedule && before.timeZone === timeZone) return before;
+  const seenWithinMs = Math.min(editSeenWithinMs, spec.startingDeadlineSeconds * 1000);
+  return { schedule, timeZone, since: timestamp(now - seenWithinMs) };
+}
+
 /** The last instant for which neither a window was made nor the miss of one was told. */
 function dueInstant(
-  { metadata, status }: FsFreezeWindow,
+  window: FsFreezeWindow,
   made: readonly FsFreezeWindow[],
   schedule: CronSchedule,
   now: number,
 ): number | undefined {
+  const { status } = window;
   const latest = schedule.latest(now);
   const suspended = findCondition(status?.conditions, 'Suspended');
   // Just let go: what came meanwhile was not wanted.
   if (suspended?.status === 'True') return undefined;
   const handled = [
-    metadata.creationTimestamp,
+    observedSchedule(window, now).since,
     status?.lastScheduleTime,
     status?.lastMissedTime,
     suspended?.lastTransitionTime,

@@ -1,7 +1,7 @@
 import { listed } from '../api/listed.ts';
 import type { FsFreezeWindow } from '../api/resources.ts';
 import type { Condition } from '../api/schema/common.ts';
-import type { WindowEnd } from '../api/schema/fs-freeze-window.ts';
+import type { SnapshotResult, WindowEnd } from '../api/schema/fs-freeze-window.ts';
 import { findCondition, setCondition } from '../kube/conditions.ts';
 import { timestamp } from '../seams/clock.ts';
 import type { WindowFinish } from './freeze-window-finish.ts';
@@ -15,6 +15,7 @@ interface ConditionsInput {
   failure: WindowFailure | undefined;
   ending: WindowEnd | undefined;
   ended: WindowFinish | undefined;
+  snapshots: readonly SnapshotResult[] | undefined;
   startingDeadline: number;
   now: number;
 }
@@ -55,17 +56,24 @@ export function thawOwedConditions(
 }
 
 /** The pipeline's gate: true from when all are frozen until they are let go. */
-function frozenCondition({ window, course, failure, ending, ended, startingDeadline }: ConditionsInput): Said {
+function frozenCondition(input: ConditionsInput): Said {
+  const { window, course, failure, ending, ended, startingDeadline } = input;
   if (ended?.phase === 'Failed') return { status: 'False', reason: ended.reason, message: ended.message };
   if (failure && (ending !== undefined || !course.wasFrozen)) return { status: 'False', ...failure };
   if (ended) return { status: 'False', reason: 'Thawed', message: ended.message };
   if (ending) return { status: 'False', reason: 'Thawing', message: `the guests are let go: ${ending}` };
   if (!course.wasFrozen) return { status: 'False', ...progress(window, course, startingDeadline) };
-  return { status: 'True', reason: 'AllFrozen', message: frozenMessage(window, course, failure) };
+  return { status: 'True', reason: 'AllFrozen', message: frozenMessage(input) };
 }
 
-function frozenMessage(window: FsFreezeWindow, { inside }: Course, failure: WindowFailure | undefined): string {
+function frozenMessage({ window, course, failure, snapshots = [] }: ConditionsInput): string {
   if (failure) return `not all are frozen any more: ${failure.message}`;
+  const { name, message } = snapshots.find((each) => each.message !== undefined) ?? {};
+  const waits = message === undefined ? '' : `; VolumeSnapshot ${name} is not cut yet: ${message}`;
+  return whoIsFrozen(window, course) + waits;
+}
+
+function whoIsFrozen(window: FsFreezeWindow, { inside }: Course): string {
   const [only] = inside;
   if (inside.length === 1 && only) return `guest ${only.result.name} is frozen`;
   const skew = latest(inside, 'frozenAt') - firstFrozen(inside);

@@ -5,6 +5,7 @@ import { isNotFound } from '../kube/errors.ts';
 import type { EventRecorder } from '../kube/event-recorder.ts';
 import { ObjectMemory } from '../kube/object-memory.ts';
 import type { ObjectKey } from '../kube/objects.ts';
+import { within } from '../kube/within.ts';
 import type { Clock } from '../seams/clock.ts';
 import { BarrierLead } from './barrier-lead.ts';
 import type { Fleet } from './fleet.ts';
@@ -38,6 +39,8 @@ interface Memory {
 /** More would keep the leader's Lease and everybody else's requests waiting. */
 const createAtOnce = 100;
 
+const markWithinMs = 5000;
+
 /** Carries out what is planned for a window without a schedule: lets go first, then all the rest. */
 export class FreezeWindowController {
   readonly #options: FreezeWindowControllerOptions;
@@ -65,11 +68,13 @@ export class FreezeWindowController {
     const memory = this.#memory.of(key, window);
     const plan = await this.#plan(window, memory, signal);
     const held = await this.#carryOut(window, memory, plan, signal);
-    if (plan.deleteWindow) return {};
     if (plan.create.length > createAtOnce) return { requeueAfterMs: 1 };
     const atOnce = isTurningPoint(window.status, plan.status);
     const { written, dueMs } = await memory.status.write(held, plan.status, atOnce, signal);
     if (written) this.#tell(window, plan);
+    // What was written comes back as a change: then.
+    else await this.#close(window, memory, plan, signal);
+    if (plan.deleteWindow) return {};
     const next = Math.min(dueMs ?? Number.POSITIVE_INFINITY, plan.lookAgainMs ?? Number.POSITIVE_INFINITY);
     return Number.isFinite(next) ? { requeueAfterMs: next } : {};
   }
@@ -119,9 +124,20 @@ export class FreezeWindowController {
       }),
     );
     await snapshots.take(plan.snapshots, signal);
-    if (plan.ended) await this.#mark(window, snapshots, plan.status, signal);
+    if (plan.ended) await this.#markSoon(window, snapshots, plan.status, signal);
+    return held;
+  }
+
+  /** What is left once its end is told. */
+  async #close(window: FsFreezeWindow, { snapshots }: Memory, plan: WindowPlan, signal: AbortSignal): Promise<void> {
+    if (plan.mark) {
+      const { refused, failed } = await snapshots.mark(window, plan.status, signal);
+      const [first] = failed;
+      if (first && plan.mark === 'Insist') throw first.error;
+      this.#tellUnmarked(window, [...refused, ...failed.map(({ name }) => name)]);
+    }
+    if (plan.dropFinalizer) await this.#letGo(window, signal);
     if (plan.deleteWindow) await this.#delete(window, signal);
-    return plan.dropFinalizer ? await this.#letGo(window, signal) : held;
   }
 
   /** From now on the window stays until its guests are thawed. */
@@ -130,9 +146,9 @@ export class FreezeWindowController {
     return await this.#setFinalizers(window, [...(window.metadata.finalizers ?? []), thawFinalizer], signal);
   }
 
-  async #letGo(window: FsFreezeWindow, signal: AbortSignal): Promise<FsFreezeWindow> {
+  async #letGo(window: FsFreezeWindow, signal: AbortSignal): Promise<void> {
     const others = (window.metadata.finalizers ?? []).filter((each) => each !== thawFinalizer);
-    return await this.#setFinalizers(window, others, signal);
+    await this.#setFinalizers(window, others, signal);
   }
 
   async #setFinalizers(window: FsFreezeWindow, finalizers: string[], signal: AbortSignal): Promise<FsFreezeWindow> {
@@ -141,15 +157,24 @@ export class FreezeWindowController {
     return await this.#options.cluster.mergePatch(fsFreezeWindows, window.metadata, patch, { signal });
   }
 
-  async #mark(
+  /** Before the end is told, for those who wait for it and read the labels; but the end doesn't wait for the labels. */
+  async #markSoon(
     window: FsFreezeWindow,
     snapshots: SnapshotTaker,
     status: FsFreezeWindowStatus,
     signal: AbortSignal,
   ): Promise<void> {
-    const unmarked = await snapshots.mark(window, status, signal);
-    if (unmarked.length === 0) return;
-    const note = `the label ${verdictLabel} could not be set on ${unmarked.join(', ')}`;
+    const late = () => new Error(`the labels took over ${markWithinMs} ms`);
+    const { refused } = await within(this.#options.clock, markWithinMs, late, signal, async (bounded) =>
+      snapshots.mark(window, status, bounded),
+    );
+    signal.throwIfAborted();
+    this.#tellUnmarked(window, refused);
+  }
+
+  #tellUnmarked(window: FsFreezeWindow, names: readonly string[]): void {
+    if (names.length === 0) return;
+    const note = `the label ${verdictLabel} could not be set on ${names.join(', ')}`;
     this.#options.events.record(window, { type: 'Warning', reason: 'SnapshotNotMarked', note, action: 'Mark' });
   }
 

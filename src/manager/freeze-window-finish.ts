@@ -62,12 +62,18 @@ function failureAtTheEnd({ window, course, ending, silent, snapshots }: FinishIn
     const message = `the release came too late: ${late.result.name} was thawed at ${late.result.thawedAt}, at its deadline of ${window.spec.maxFrozenSeconds} s; what was not copied by then is not consistent`;
     return { reason: 'DeadlineExceeded', message };
   }
-  const missing = (window.spec.volumeSnapshots ?? []).length - (snapshots ?? []).filter(isGood).length;
+  return snapshotsNotTaken(window, snapshots ?? []);
+}
+
+function snapshotsNotTaken({ spec }: FsFreezeWindow, snapshots: readonly SnapshotResult[]): WindowFailure | undefined {
+  const total = (spec.volumeSnapshots ?? []).length;
+  const missing = total - snapshots.filter(isGood).length;
   if (missing <= 0) return undefined;
-  const total = window.spec.volumeSnapshots?.length;
+  const told = snapshots.flatMap(({ name, message }) => (message === undefined ? [] : `${name} (${message})`));
+  const why = told.length > 0 ? `: ${listed(told)}` : '';
   return {
     reason: 'SnapshotsNotTaken',
-    message: `${missing} of ${total} VolumeSnapshots were not cut before the guests were thawed`,
+    message: `${missing} of ${total} VolumeSnapshots were not cut before the guests were thawed${why}`,
   };
 }
 

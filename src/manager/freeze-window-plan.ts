@@ -52,6 +52,8 @@ export interface WindowPlan {
   status: FsFreezeWindowStatus;
   /** How the window ended, when this is the plan that ends it. */
   ended?: WindowFinish | undefined;
+  /** Its snapshots are to be labelled before the window may go; `Try`: nobody waits for that any longer. */
+  mark?: 'Insist' | 'Try' | undefined;
   /** No guest is frozen by it, and none will be. */
   dropFinalizer?: boolean;
   deleteWindow?: boolean;
@@ -60,6 +62,9 @@ export interface WindowPlan {
 
 /** VolumeSnapshots are looked at this often while guests are frozen for them. */
 const snapshotPollMs = 250;
+
+/** So long a window that is deleted stays for the sake of its snapshots' labels. */
+const markDeletedMs = 60_000;
 
 /** While a task is under way its window is looked at this often though nothing happens: a host may be gone for good. */
 const resyncMs = 60_000;
@@ -92,7 +97,7 @@ export function planFreezeWindow(observed: WindowObserved): WindowPlan {
   const allOver = abandoned.length === open.length;
   const nothingHeld = course.wasFrozen && course.inside.every(({ standing }) => standing === 'thawed');
   const silent = abandoned.map(({ spec }) => spec.guestName);
-  const failsAsAWhole = failure !== undefined && (isGroup(window) || !course.wasFrozen);
+  const failsAsAWhole = failure !== undefined && (standsOrFallsTogether(window) || !course.wasFrozen);
   const isHopeless = allOver && silent.length > 0;
   const ending = wanted ?? (failsAsAWhole || isHopeless ? 'Failure' : undefined);
   const goesOn = ending === undefined && failure === undefined;
@@ -117,6 +122,11 @@ export function planFreezeWindow(observed: WindowObserved): WindowPlan {
 function askedToEnd({ metadata, spec }: FsFreezeWindow): WindowEnd | undefined {
   if (metadata.deletionTimestamp !== undefined) return 'Deletion';
   return spec.release ? 'Release' : undefined;
+}
+
+/** Guests frozen each on its own stay so without one of them, but for snapshots all of which have to be cut while all are. */
+function standsOrFallsTogether(window: FsFreezeWindow): boolean {
+  return isGroup(window) || window.spec.volumeSnapshots !== undefined;
 }
 
 /** What ends a window in which all are frozen, if nobody does. */
@@ -201,6 +211,7 @@ function afterTheEnd(observed: WindowObserved): WindowPlan {
   const leftMs =
     ttl === undefined ? undefined : Math.max(0, Date.parse(window.status?.completionTime ?? '') + ttl - now);
   const { release, cancel } = letGo(tasks, undefined, true);
+  const isHeld = window.metadata.finalizers?.includes(thawFinalizer) === true;
   return {
     release,
     freeze: undefined,
@@ -208,8 +219,18 @@ function afterTheEnd(observed: WindowObserved): WindowPlan {
     create: [],
     snapshots: [],
     status: statusAfterEnd(window, tasks, now),
-    dropFinalizer: allOver && window.metadata.finalizers?.includes(thawFinalizer) === true,
+    mark: isHeld ? marking(observed) : undefined,
+    dropFinalizer: allOver && isHeld,
     deleteWindow: allOver && leftMs === 0 && window.metadata.deletionTimestamp === undefined,
     lookAgainMs: allOver ? leftMs : resyncMs,
   };
+}
+
+/** Its finalizer says that it is not done yet, to a manager that comes later, too. */
+function marking({ window, now }: WindowObserved): WindowPlan['mark'] {
+  const { metadata, status } = window;
+  if (!status?.volumeSnapshots?.some(({ creationTime }) => creationTime !== undefined)) return undefined;
+  const isAwaited =
+    metadata.deletionTimestamp === undefined || now < Date.parse(status.completionTime ?? '') + markDeletedMs;
+  return isAwaited ? 'Insist' : 'Try';
 }

@@ -5,6 +5,12 @@ import { ApiError, isAlreadyExists, isNotFound, isPassing } from '../kube/errors
 import { type VolumeSnapshot, volumeSnapshots } from '../kube/volume-snapshots.ts';
 import { isGood, type SnapshotState, snapshotState, snapshotsOf } from './freeze-window-snapshots.ts';
 
+/** The snapshots whose label could not be written: for good, or this time. */
+export interface Marked {
+  refused: string[];
+  failed: { name: string; error: unknown }[];
+}
+
 /**
  * Takes one window's VolumeSnapshots and looks how they fare. There is no informer for them: not every cluster serves the
  * kind, and few windows take any.
@@ -14,6 +20,8 @@ export class SnapshotTaker {
   #served: boolean | undefined;
   /** By name, why the API server refused it. */
   readonly #refused = new Map<string, string>();
+  /** By name, what its label says by now, or never will. */
+  readonly #marked = new Map<string, string | undefined>();
 
   constructor(cluster: Cluster) {
     this.#cluster = cluster;
@@ -55,23 +63,29 @@ export class SnapshotTaker {
     );
   }
 
-  /** Says on each that was cut what it is worth: one that came too late, nothing. Resolves with the names of those on which it could not be said. */
-  async mark(window: FsFreezeWindow, status: FsFreezeWindowStatus, signal: AbortSignal): Promise<string[]> {
+  /** Says on each that was cut what it is worth, if its label doesn't say so yet. */
+  async mark(window: FsFreezeWindow, status: FsFreezeWindowStatus, signal: AbortSignal): Promise<Marked> {
     const { namespace } = window.metadata;
-    const unmarked: string[] = [];
-    for (const snapshot of status.volumeSnapshots ?? []) {
-      const { name, creationTime } = snapshot;
-      if (creationTime === undefined) continue;
-      const verdict = isGood(snapshot) ? status.verdict : 'ConsistencyLost';
+    const marked: Marked = { refused: [], failed: [] };
+    const mark = async (name: string, verdict: string | undefined) => {
       const patch = { metadata: { labels: { [verdictLabel]: verdict } } };
       try {
         await this.#cluster.mergePatch(volumeSnapshots, { namespace, name }, patch, { signal });
       } catch (error) {
-        if (!isRefusal(error)) throw error;
-        unmarked.push(name);
+        if (!isRefusal(error)) {
+          marked.failed.push({ name, error });
+          return;
+        }
+        marked.refused.push(name);
       }
-    }
-    return unmarked;
+      this.#marked.set(name, verdict);
+    };
+    const wanted = (status.volumeSnapshots ?? [])
+      .filter(({ creationTime }) => creationTime !== undefined)
+      .map((snapshot) => ({ name: snapshot.name, verdict: isGood(snapshot) ? status.verdict : 'ConsistencyLost' }))
+      .filter(({ name, verdict }) => this.#marked.get(name) !== verdict);
+    await Promise.all(wanted.map(async ({ name, verdict }) => mark(name, verdict)));
+    return marked;
   }
 
   async #stateOf(wanted: VolumeSnapshot, signal: AbortSignal): Promise<SnapshotState> {

@@ -1,8 +1,10 @@
-import { type FsFreezeWindow, ownerUidLabel, windowLabel } from '../api/resources.ts';
+import { type FsFreezeWindow, ownerUidLabel, verdictLabel, windowLabel } from '../api/resources.ts';
 import type { SnapshotResult } from '../api/schema/fs-freeze-window.ts';
 import { uidOf } from '../kube/objects.ts';
 import type { VolumeSnapshot } from '../kube/volume-snapshots.ts';
 import { cut, labelValue } from './task-template.ts';
+
+const longestMessage = 1024;
 
 /** How one of a window's VolumeSnapshots fares. */
 export type SnapshotState = SnapshotResult & { missing?: boolean };
@@ -14,7 +16,7 @@ export function isGood({ creationTime, error }: SnapshotResult): boolean {
 
 /**
  * The VolumeSnapshots that a window takes. It labels them but doesn't own them: a backup must outlive the receipt that it
- * was taken by.
+ * was taken by. Each is worth nothing until it is known to be good: nobody may be there when it is cut.
  */
 export function snapshotsOf(window: FsFreezeWindow): VolumeSnapshot[] {
   const { metadata, spec } = window;
@@ -24,7 +26,11 @@ export function snapshotsOf(window: FsFreezeWindow): VolumeSnapshot[] {
     metadata: {
       name: name ?? snapshotName(metadata.name, persistentVolumeClaimName),
       namespace: metadata.namespace as string,
-      labels: { [windowLabel]: labelValue(metadata.name), [ownerUidLabel]: uidOf(window) },
+      labels: {
+        [windowLabel]: labelValue(metadata.name),
+        [ownerUidLabel]: uidOf(window),
+        [verdictLabel]: 'ConsistencyLost',
+      },
     },
     spec: {
       source: { persistentVolumeClaimName },
@@ -37,7 +43,10 @@ function snapshotName(window: string, claim: string): string {
   return `${cut(window, 126)}-${cut(claim, 126)}`;
 }
 
-/** What the cluster shows of a snapshot that the window wants. */
+/**
+ * What the cluster shows of a snapshot that the window wants. An error of its status is no end: its controller sets one on
+ * every conflict and timeout, tries again, and takes it back.
+ */
 export function snapshotState(wanted: VolumeSnapshot, found: VolumeSnapshot | undefined): SnapshotState {
   const state = { name: wanted.metadata.name, persistentVolumeClaimName: wanted.spec.source.persistentVolumeClaimName };
   if (!found) return { ...state, missing: true };
@@ -48,6 +57,10 @@ export function snapshotState(wanted: VolumeSnapshot, found: VolumeSnapshot | un
   return {
     ...state,
     ...(creationTime && { creationTime }),
-    ...(!creationTime && error && { error: error.message ?? 'the storage gave no reason' }),
+    ...(!creationTime && error && { message: clipped(error.message ?? 'the storage gave no reason') }),
   };
+}
+
+function clipped(text: string): string {
+  return text.length > longestMessage ? `${text.slice(0, longestMessage - 1)}…` : text;
 }

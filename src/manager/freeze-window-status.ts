@@ -128,8 +128,15 @@ function shownResult({ spec }: FsFreezeWindow, { standing, result, task }: Membe
   return { ...result, phase: 'Skipped', verdict: spec.policy === 'BestEffort' ? 'CrashConsistent' : 'Skipped' };
 }
 
-function shownSnapshot({ name, persistentVolumeClaimName, creationTime, error }: SnapshotResult): SnapshotResult {
-  return { name, persistentVolumeClaimName, ...(creationTime && { creationTime }), ...(error && { error }) };
+function shownSnapshot(snapshot: SnapshotResult): SnapshotResult {
+  const { name, persistentVolumeClaimName, creationTime, message, error } = snapshot;
+  return {
+    name,
+    persistentVolumeClaimName,
+    ...(creationTime && { creationTime }),
+    ...(message && { message }),
+    ...(error && { error }),
+  };
 }
 
 function rank({ phase, reason }: FreezeGuestResult): number {

@@ -168,7 +168,8 @@ const snapshotResult = z.object({
   name: z.string(),
   persistentVolumeClaimName: z.string(),
   creationTime: z.string().optional().describe('When it was cut, by the storage.'),
-  error: z.string().optional(),
+  message: z.string().optional().describe('What keeps it from being cut, as its controller said last: it tries again.'),
+  error: z.string().optional().describe('Why it is worth nothing, for good.'),
 });
 
 export const fsFreezeWindowStatus = z.object({
@@ -213,6 +214,12 @@ export const fsFreezeWindowStatus = z.object({
     .optional()
     .meta({ 'x-kubernetes-list-type': 'atomic' })
     .describe('The windows a schedule made that are not over.'),
+  observedSchedule: z
+    .object({ schedule: z.string(), timeZone: z.string(), since: time })
+    .optional()
+    .describe(
+      'The schedule that windows are made by, and since when: no instant before that is made up for, or missed.',
+    ),
   lastScheduleTime: time.optional().describe('The instant for which a window was last made.'),
   lastMissedTime: time.optional().describe('The last instant for which none was made.'),
   lastSuccessfulTime: time.optional().describe('When a window that the schedule made last completed.'),

@@ -11,8 +11,8 @@ export interface StandInSnapshotter {
 }
 
 /**
- * Serves the VolumeSnapshots of a namespace by the class they name: `slow` never comes to an end, `broken` fails, all
- * others are cut after a moment.
+ * Serves the VolumeSnapshots of a namespace by the class they name: `slow` never comes to an end, `broken` reports an error
+ * for good, `flaky` does once and is cut the next time, all others are cut after a moment.
  */
 export function startStandInSnapshotter(cluster: Cluster, namespace: string): StandInSnapshotter {
   const stop = new AbortController();
@@ -29,11 +29,15 @@ export function startStandInSnapshotter(cluster: Cluster, namespace: string): St
     const { volumeSnapshotClassName } = snapshot.spec;
     if (volumeSnapshotClassName === 'slow') return;
     await clock.sleep(200, stop.signal);
-    const status: NonNullable<VolumeSnapshot['status']> =
-      volumeSnapshotClassName === 'broken'
-        ? { readyToUse: false, error: { message: 'the stand-in storage is broken' } }
-        : { readyToUse: true, creationTime: timestamp(clock.now()) };
-    await cluster.replaceStatus(volumeSnapshots, { ...snapshot, status });
+    let latest = snapshot;
+    if (volumeSnapshotClassName === 'broken' || volumeSnapshotClassName === 'flaky') {
+      const error = { message: `the stand-in storage is ${volumeSnapshotClassName}` };
+      latest = await cluster.replaceStatus(volumeSnapshots, { ...snapshot, status: { readyToUse: false, error } });
+      if (volumeSnapshotClassName === 'broken') return;
+      await clock.sleep(1500, stop.signal);
+    }
+    const status = { readyToUse: true, creationTime: timestamp(clock.now()) };
+    await cluster.replaceStatus(volumeSnapshots, { ...latest, status });
   }
   informer.onChange((_, before, after) => {
     if (before || !after) return;

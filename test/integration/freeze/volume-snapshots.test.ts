@@ -63,22 +63,37 @@ describe('in a cluster that has them', () => {
     expect(await kubectl('get', 'volumesnapshot', `${name}-disk-1`, '-n', namespace, '-o', 'name')).toContain(name);
   });
 
-  it('fail the window when the storage fails, and the guests are thawed at once', async () => {
-    const broken = [{ persistentVolumeClaimName: 'disk-1', volumeSnapshotClassName: 'broken' }];
+  it('are waited for while their controller tries again, and the window tells what it said', async () => {
+    const flaky = [{ persistentVolumeClaimName: 'disk-1', volumeSnapshotClassName: 'flaky' }];
+    const name = await create({ target, volumeSnapshots: flaky });
 
-    const { status } = await over(await create({ target, volumeSnapshots: broken }));
+    const { status } = await until(name, (window) => window.status?.volumeSnapshots?.[0]?.message !== undefined);
 
-    expect(status).toMatchObject({ phase: 'Failed', failureReason: 'SnapshotFailed', endedBy: 'Failure' });
-    expect(findCondition(status?.conditions, 'Failed')?.message).toContain('the stand-in storage is broken');
-    expect(status?.guests?.map(({ endedBy }) => endedBy)).toEqual(['Release', 'Release']);
+    expect(findCondition(status?.conditions, 'Frozen')).toMatchObject({
+      status: 'True',
+      message: expect.stringContaining('the stand-in storage is flaky') as string,
+    });
+    expect((await over(name)).status).toMatchObject({ phase: 'Completed', verdict: 'Consistent' });
   });
 
-  it('fail the window when they are not cut by the deadline', async () => {
-    const slow = [{ persistentVolumeClaimName: 'disk-1', volumeSnapshotClassName: 'slow' }];
+  it('fail the window when their controller only reports errors until the deadline, with the last of them', async () => {
+    const broken = [{ persistentVolumeClaimName: 'disk-1', volumeSnapshotClassName: 'broken' }];
 
-    const { status } = await over(await create({ target, volumeSnapshots: slow, maxFrozenSeconds: 1 }));
+    const { status } = await over(await create({ target, volumeSnapshots: broken, maxFrozenSeconds: 3 }));
+
+    expect(status).toMatchObject({ phase: 'Failed', failureReason: 'SnapshotsNotTaken', endedBy: 'Deadline' });
+    expect(findCondition(status?.conditions, 'Failed')?.message).toContain('the stand-in storage is broken');
+  });
+
+  it('fail the window when they are not cut by the deadline, and whatever is cut afterwards is labelled as lost', async () => {
+    const slow = [{ persistentVolumeClaimName: 'disk-1', volumeSnapshotClassName: 'slow' }];
+    const name = await create({ target, volumeSnapshots: slow, maxFrozenSeconds: 1 });
+
+    const { status } = await over(name);
+    const snapshot = await get<VolumeSnapshot>('volumesnapshot', `${name}-disk-1`, namespace);
 
     expect(status).toMatchObject({ phase: 'Failed', failureReason: 'SnapshotsNotTaken' });
+    expect(snapshot.metadata.labels?.['qga.dev/verdict']).toBe('ConsistencyLost');
   });
 
   it('never take over one that is there already', async () => {

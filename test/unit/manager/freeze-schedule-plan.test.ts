@@ -93,6 +93,47 @@ describe('an instant of the schedule', () => {
   });
 });
 
+describe('a schedule that is edited', () => {
+  const ten = Date.parse('2026-01-02T10:00:00Z');
+  const since = Date.parse('2026-01-01T21:00:00Z');
+  const born = { creationTimestamp: timestamp(since) };
+
+  /** The plan of a schedule that ran at 22:00 and is another one since. */
+  function edited(spec: Partial<FsFreezeWindow['spec']>, now: number, before = '0 22 * * *') {
+    const ran = plan(aWindow({ schedule: before }, undefined, born), Date.parse('2026-01-01T22:00:00Z'));
+    return plan(aWindow({ schedule: before, startingDeadlineSeconds: 300, ...spec }, ran.status, born), now);
+  }
+
+  it.each([
+    ['missed what it would have come to before', { schedule: '0 9 * * *' }, ten],
+    ['missed what another zone would have brought', { timeZone: 'Europe/Berlin' }, ten + 12 * 60 * minute],
+  ])('has not %s', (_, spec, now) => {
+    const { create, missed, status } = edited(spec, now);
+    const later = plan(aWindow({ schedule: '0 22 * * *', ...spec }, status, born), now + minute);
+
+    expect([create, missed, later.create, later.missed]).toEqual([undefined, undefined, undefined, undefined]);
+    expect(status.lastMissedTime).toBeUndefined();
+  });
+
+  it('freezes nobody at once for an instant before the edit, and does at the next one', () => {
+    const { create, status } = edited({ schedule: '0 10 * * *' }, ten + 3 * minute);
+    const next = plan(aWindow({ schedule: '0 10 * * *' }, status, born), ten + 24 * 60 * minute);
+
+    expect(create).toBeUndefined();
+    expect(next.create?.metadata.name).toBe('nightly-202601031000');
+  });
+
+  it('does not lose the instant that comes between the edit and the look at it', () => {
+    expect(edited({ schedule: '0 10 * * *' }, ten + 2000).create?.metadata.name).toBe('nightly-202601021000');
+  });
+
+  it('goes on as it was when UTC is only called by its name', () => {
+    const { missed } = edited({ timeZone: 'UTC' }, ten + 13 * 60 * minute);
+
+    expect(missed).toMatchObject({ at: ten + 12 * 60 * minute });
+  });
+});
+
 describe('a suspended schedule', () => {
   it('makes nothing, and nothing is missed of what came meanwhile', () => {
     const window = aWindow({ schedule, suspend: true });
@@ -157,7 +198,8 @@ describe('a schedule that can not be', () => {
     ['a zone that is nowhere', { schedule, timeZone: 'Mars/Olympus' }, 'no time zone "Mars/Olympus"'],
   ])('fails with %s and a sentence, and comes back when it is mended', (_, spec, sentence) => {
     const broken = plan(aWindow(spec), due);
-    const mended = plan(aWindow({ schedule }, broken.status), due + 1000);
+    const mended = plan(aWindow({ schedule }, broken.status), due + 2 * minute);
+    const next = plan(aWindow({ schedule }, mended.status), due + 10 * minute);
 
     expect(broken).toMatchObject({ create: undefined, status: { phase: 'Failed', failureReason: 'InvalidSchedule' } });
     expect(findCondition(broken.status.conditions, 'Failed')).toMatchObject({
@@ -167,6 +209,7 @@ describe('a schedule that can not be', () => {
     expect(findCondition(broken.status.conditions, 'Failed')?.message).toContain(sentence);
     expect(mended.status.failureReason).toBeUndefined();
     expect(findCondition(mended.status.conditions, 'Failed')?.status).toBe('False');
-    expect(mended.create).toBeDefined();
+    expect([mended.create, mended.missed]).toEqual([undefined, undefined]);
+    expect(next.create).toBeDefined();
   });
 });

@@ -34,6 +34,9 @@ it('calls a snapshot unmarked only where the API server refused the mark', async
   const cut = { name: 'a', creationTime: '2026-01-01T12:00:00Z' };
   const status = { verdict: 'Consistent', volumeSnapshots: [cut] } as Parameters<SnapshotTaker['mark']>[1];
 
-  await expect(takerWith(proxied).mark(window, status, never)).rejects.toThrow(proxied);
-  await expect(takerWith(notServed).mark(window, status, never)).resolves.toEqual(['a']);
+  await expect(takerWith(proxied).mark(window, status, never)).resolves.toEqual({
+    refused: [],
+    failed: [{ name: 'a', error: proxied }],
+  });
+  await expect(takerWith(notServed).mark(window, status, never)).resolves.toEqual({ refused: ['a'], failed: [] });
 });
