@@ -2,7 +2,7 @@ import type { CommandResult } from '../../../api/schema/command-action.ts';
 import { failureReason } from '../../../guest/failure-reason.ts';
 import { callPriority } from '../../../guest/guest-agent.ts';
 import { AgentError } from '../../../qga/errors.ts';
-import { type ActionRun, DeadlineReached, type Ending } from '../action.ts';
+import type { ActionRun, Ending } from '../action.ts';
 import { endingOfRefusal } from '../refusal.ts';
 import type { AskedCommand } from './asked.ts';
 
@@ -14,21 +14,22 @@ export type Sending =
   /** It may have been carried out. */
   | { kind: 'unknown'; error: AgentError };
 
-/** Sends a command once. Throws TaskDeleted, or the reason of the process's end. */
-export async function send(run: ActionRun, asked: AskedCommand, timeoutSeconds: number): Promise<Sending> {
-  const { guest, stopped, withdrawn } = run;
-  if (withdrawn.aborted) {
-    if (!(withdrawn.reason instanceof DeadlineReached)) throw withdrawn.reason;
-    const message = 'its deadline was over before it could be sent';
-    return { kind: 'ended', ending: { phase: 'Failed', reason: 'DeadlineExceeded', message } };
-  }
+/**
+ * Sends a command once. Throws the reason of `withdrawn` where that came before it was on its way: it was not sent then.
+ * Throws the reason of the process's end, too.
+ */
+export async function send(
+  { task, guest, stopped, withdrawn }: ActionRun,
+  asked: AskedCommand,
+  timeoutSeconds: number,
+): Promise<Sending> {
   try {
-    // Not ended by a deadline: nobody could tell then what became of a call on its way.
-    const options = { priority: callPriority.action, signal: stopped, timeoutSeconds };
+    // No deadline ends what is on its way: nobody could tell then what became of it.
+    const options = { priority: callPriority.action, signal: stopped, unlessSent: withdrawn, timeoutSeconds };
     return { kind: 'answered', reply: await guest.agent.call(asked.command, asked.arguments, options) };
   } catch (error) {
     if (!(error instanceof AgentError)) throw error;
-    return await meaningOf(error, run, asked);
+    return await meaningOf(error, { task, guest, stopped }, asked);
   }
 }
 
@@ -44,7 +45,9 @@ export function outcomeUnknown(asked: AskedCommand, why: string): Ending {
   return { phase: 'Unknown', reason: 'OutcomeUnknown', message };
 }
 
-async function meaningOf(error: AgentError, run: ActionRun, asked: AskedCommand): Promise<Sending> {
+type Asking = Pick<ActionRun, 'task' | 'guest' | 'stopped'>;
+
+async function meaningOf(error: AgentError, run: Asking, asked: AskedCommand): Promise<Sending> {
   const { command, secret } = asked;
   switch (error.outcome) {
     case 'NotSent':
@@ -65,7 +68,7 @@ async function meaningOf(error: AgentError, run: ActionRun, asked: AskedCommand)
 
 async function whyCommandRefused(
   error: AgentError,
-  { task, guest, stopped }: ActionRun,
+  { task, guest, stopped }: Asking,
   { command, secret }: AskedCommand,
 ): Promise<Ending | undefined> {
   const keptBack = `the guest's agent refused ${command.sentAs}; its words are kept back, since they may quote the secret arguments`;

@@ -1,8 +1,9 @@
 import type { CommandResult } from '../../../api/schema/command-action.ts';
+import type { GuestAgent } from '../../../guest/guest-agent.ts';
 import { guestGetMemoryBlocks, guestGetVcpus, guestSetMemoryBlocks, guestSetVcpus } from '../../../qga/commands.ts';
 import type { ActionRun, Ending } from '../action.ts';
 import type { AskedCommand } from './asked.ts';
-import { readBack } from './read-back.ts';
+import { type ReadSignals, readBack } from './read-back.ts';
 import { replyValue } from './reply-value.ts';
 import { outcomeUnknown, send } from './send.ts';
 
@@ -17,7 +18,7 @@ interface Element {
 interface ElementKind {
   noun: string;
   asked(args: unknown): Element[];
-  read(run: ActionRun): Promise<Map<number, boolean> | undefined>;
+  read(agent: GuestAgent, signals: ReadSignals): Promise<Map<number, boolean> | undefined>;
   /** The guest's errno by element. */
   errors(reply: unknown): Map<number, number>;
 }
@@ -29,8 +30,8 @@ const processors: ElementKind = {
       id: each['logical-id'],
       online: each.online,
     })),
-  async read({ guest, stopped }) {
-    const found = await readBack(guest.agent, guestGetVcpus, stopped);
+  async read(agent, signals) {
+    const found = await readBack(agent, guestGetVcpus, signals);
     return found && new Map(found.map((each) => [each['logical-id'], each.online]));
   },
   errors: () => new Map(),
@@ -43,8 +44,8 @@ const memoryBlocks: ElementKind = {
       id: Number(each['phys-index']),
       online: each.online,
     })),
-  async read({ guest, stopped }) {
-    const found = await readBack(guest.agent, guestGetMemoryBlocks, stopped);
+  async read(agent, signals) {
+    const found = await readBack(agent, guestGetMemoryBlocks, signals);
     return found && new Map(found.map((each) => [Number(each['phys-index']), each.online]));
   },
   errors(reply) {
@@ -63,11 +64,12 @@ const mostTold = 1024;
 
 /** Sends such a command, and tells of each element what has really changed, by reading it before and after. */
 export async function setElements(run: ActionRun, asked: AskedCommand, kind: ElementKind): Promise<Ending | undefined> {
-  const before = await kind.read(run);
+  const { guest, stopped, withdrawn } = run;
+  const before = await kind.read(guest.agent, { stopped, withdrawn });
   const sending = await send(run, asked, asked.timeoutSeconds);
   if (sending.kind === 'ended') return sending.ending;
   if (sending.kind === 'unknown') return outcomeUnknown(asked, sending.error.message);
-  const after = await kind.read(run);
+  const after = await kind.read(guest.agent, { stopped });
   const all = elementResults(kind.asked(asked.arguments), before, after, kind.errors(sending.reply));
   const failed = all.filter(({ result }) => result === 'Failed');
   const told = [...failed, ...all.filter(({ result }) => result !== 'Failed')].slice(0, mostTold);
