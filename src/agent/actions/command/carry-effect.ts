@@ -18,14 +18,21 @@ export async function carryEffect(
 ): Promise<Ending | undefined> {
   const { guest, clock, sentBefore } = run;
   const before = effectNoteOf(sentBefore);
-  const note: EffectNote = before ?? { sentAt: clock.now(), wakes: asked.wakeAfterSeconds !== undefined };
-  const watch = new EffectWatch(guest, before ? sentBefore?.bootId : guest.bootId, clock);
+  let note: EffectNote = before ?? { sentAt: clock.now(), wakes: asked.wakeAfterSeconds !== undefined };
+  const watch = new EffectWatch(guest, clock);
   try {
     let doubt: string | undefined;
-    if (before) doubt = "this node's agent was started anew meanwhile";
-    else {
-      await run.note(note);
-      const sending = await send(run, asked, Math.min(asked.timeoutSeconds, longestAnswerSeconds));
+    if (before) {
+      doubt = "this node's agent was started anew meanwhile";
+      watch.begin(sentBefore?.bootId);
+    } else {
+      // What happened while it waited for its turn is not its doing, and takes nothing from its time.
+      const beforeSent = async () => {
+        note = { ...note, sentAt: clock.now() };
+        await run.note(note);
+        watch.begin(guest.bootId);
+      };
+      const sending = await send(run, asked, Math.min(asked.timeoutSeconds, longestAnswerSeconds), beforeSent);
       if (sending.kind === 'ended') return sending.ending;
       if (sending.kind === 'unknown') doubt = sending.error.message;
     }

@@ -22,10 +22,12 @@ export async function send(
   { task, guest, stopped, withdrawn }: ActionRun,
   asked: AskedCommand,
   timeoutSeconds: number,
+  beforeSent?: () => Promise<void>,
 ): Promise<Sending> {
   try {
     // No deadline ends what is on its way: nobody could tell then what became of it.
-    const options = { priority: callPriority.action, signal: stopped, unlessSent: withdrawn, timeoutSeconds };
+    const signals = { signal: stopped, unlessSent: withdrawn };
+    const options = { priority: callPriority.action, ...signals, beforeSent, timeoutSeconds };
     return { kind: 'answered', reply: await guest.agent.call(asked.command, asked.arguments, options) };
   } catch (error) {
     if (!(error instanceof AgentError)) throw error;

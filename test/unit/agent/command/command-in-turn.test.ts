@@ -41,3 +41,56 @@ describe('a command that waits for its turn while the guest is trimmed', () => {
     expect(sent).toEqual(['guest-fstrim']);
   });
 });
+
+describe('a command whose effect is all that tells of it', () => {
+  it('is noted, and given its time, only when its turn has come', async () => {
+    const { carryOut, clock, notes, become, trimFor } = setUp({ execute: 'guest-shutdown', timeoutSeconds: 60 }, {});
+    trimFor(30 * minute);
+    const ending = carryOut();
+    await clock.advance(29 * minute);
+    expect(notes).toEqual([]);
+
+    await clock.advance(minute + 30_000);
+    become('shutoff');
+    await clock.advance(minute);
+
+    expect(notes).toEqual([{ sentAt: clock.now() - 90_000, wakes: false }]);
+    expect(await ending).toMatchObject({ phase: 'Succeeded', command: { seen: 'Stopped' } });
+  });
+
+  it('is not told from what happened while it waited', async () => {
+    const { carryOut, clock, tell, trimFor } = setUp({ execute: 'guest-shutdown', timeoutSeconds: 60 }, {});
+    trimFor(30 * minute);
+    const ending = carryOut();
+    await clock.advance(minute);
+
+    tell({ type: 'reboot', uuid: 'uuid' });
+    await clock.advance(31 * minute);
+
+    expect(await ending).toMatchObject({ phase: 'Failed', reason: 'EffectNotSeen' });
+  });
+
+  it('wakes a guest so long after it was told to sleep, not after it was asked for', async () => {
+    const command = { execute: 'guest-suspend-ram', wakeAfterSeconds: 300 };
+    const { carryOut, clock, sent, become, trimFor } = setUp(command, {});
+    trimFor(30 * minute);
+    const ending = carryOut();
+    await clock.advance(30 * minute);
+    become('pmsuspended');
+
+    await clock.advance(4 * minute);
+    expect(sent).toEqual(['guest-fstrim', 'guest-suspend-ram']);
+    await clock.advance(2 * minute);
+
+    expect(await ending).toMatchObject({ phase: 'Succeeded', command: { seen: 'Woken' } });
+  });
+
+  it('is not sent where the journal can not be written', async () => {
+    const full = new Error('the disk is full');
+    const { carryOut, sent } = setUp({ execute: 'guest-shutdown' }, {}, { note: async () => Promise.reject(full) });
+
+    await expect(carryOut()).rejects.toBe(full);
+
+    expect(sent).toEqual([]);
+  });
+});

@@ -4,7 +4,7 @@ import { LiveGuest } from '../../../../src/agent/live-guest.ts';
 import type { GuestTask } from '../../../../src/api/resources.ts';
 import type { CommandAction } from '../../../../src/api/schema/command-action.ts';
 import { callPriority, GuestAgent } from '../../../../src/guest/guest-agent.ts';
-import type { DomainState, Hypervisor, HypervisorEvent } from '../../../../src/guest/hypervisor.ts';
+import type { AgentCallOptions, DomainState, Hypervisor, HypervisorEvent } from '../../../../src/guest/hypervisor.ts';
 import { LibvirtError, virErrorNumber } from '../../../../src/libvirt/errors.ts';
 import { guestFstrim } from '../../../../src/qga/commands.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
@@ -25,8 +25,9 @@ export function setUp(command: CommandAction, answers: Record<string, unknown>, 
   const clock = new FakeClock();
   const hypervisor = {
     info: () => ({ uri: '', libvirtVersion: '11.3.0', hypervisorVersion: '' }),
-    async agentCommand(_uuid: string, text: string) {
+    async agentCommand(_uuid: string, text: string, { beforeSent }: AgentCallOptions) {
       const { execute } = JSON.parse(text) as { execute: string };
+      await beforeSent?.();
       sent.push(execute);
       await trimmed;
       const defaults = {
