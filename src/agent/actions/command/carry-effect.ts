@@ -5,7 +5,7 @@ import { type ExpectedEffect, effectMessage, effectOf, isAsAsked } from './effec
 import { type EffectNote, effectNoteOf } from './effect-note.ts';
 import { EffectWatch } from './effect-watch.ts';
 import { outcomeUnknown, send } from './send.ts';
-import { wake } from './wake.ts';
+import { wake, wakeNow } from './wake.ts';
 
 /** A call whose success is that nobody is left to answer it: waiting long for an answer is in vain. */
 const longestAnswerSeconds = 10;
@@ -36,7 +36,12 @@ export async function carryEffect(
       if (sending.kind === 'ended') return sending.ending;
       if (sending.kind === 'unknown') doubt = sending.error.message;
     }
-    const seen = note.suspended ? 'Suspended' : await untilSeen(run, asked, expected, watch, note);
+    let seen = note.suspended ? 'Suspended' : await untilSeen(run, asked, expected, watch, note);
+    if (seen === undefined && asked.wakeAfterSeconds !== undefined) {
+      // It may be falling asleep just now, with nobody to wake it later.
+      await wakeNow(run);
+      seen = await untilSeen(run, asked, expected, watch, note);
+    }
     if (seen === 'left') return outcomeUnknown(asked, 'the guest left this host');
     if (seen === 'deadline' || seen === undefined) return notSeen(asked, seen, doubt);
     if (seen === 'Suspended' && asked.wakeAfterSeconds !== undefined) {
@@ -59,7 +64,6 @@ async function untilSeen(
   watch: EffectWatch,
   { sentAt }: EffectNote,
 ): Promise<SeenEffect | 'deadline' | 'left' | undefined> {
-  const until = sentAt + timeoutSeconds * 1000;
   for (;;) {
     const sight = await watch.look(stopped);
     if (sight === 'left') return sight;
@@ -70,7 +74,9 @@ async function untilSeen(
       if (withdrawn.reason instanceof DeadlineReached) return 'deadline';
       throw withdrawn.reason;
     }
-    if (sight && clock.now() >= until) return undefined;
+    // One that falls asleep before its wake-up is due is still to be woken; withdrawn, it is due at once.
+    const seconds = Math.max(timeoutSeconds, withdrawn.aborted ? 0 : (wakeAfterSeconds ?? 0));
+    if (sight && clock.now() >= sentAt + seconds * 1000) return undefined;
     await watch.next(stopped);
   }
 }

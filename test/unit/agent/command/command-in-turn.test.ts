@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { DeadlineReached, TaskDeleted } from '../../../../src/agent/actions/action.ts';
-import { setUp } from './command-run.ts';
+import { gone, late, setUp } from './command-run.ts';
 
 const minute = 60_000;
 
@@ -92,5 +92,58 @@ describe('a command whose effect is all that tells of it', () => {
     await expect(carryOut()).rejects.toBe(full);
 
     expect(sent).toEqual([]);
+  });
+});
+
+describe('a wake-up that is owed', () => {
+  const command = { execute: 'guest-suspend-ram', wakeAfterSeconds: 300 };
+
+  it('is owed to a guest that takes longer to fall asleep than it was given', async () => {
+    const { carryOut, clock, sent, become } = setUp(command, { 'guest-suspend-ram': gone });
+    const ending = carryOut();
+    await clock.advance(70_000);
+    become('pmsuspended');
+
+    await clock.advance(4 * minute);
+
+    expect(await ending).toMatchObject({ phase: 'Succeeded', command: { seen: 'Woken' } });
+    expect(sent).toEqual(['guest-suspend-ram', 'wakeUp', 'guest-ping']);
+  });
+
+  it('is owed to a guest that falls asleep just when it is due', async () => {
+    const { carryOut, clock, become, tell, answers } = setUp(command, { 'guest-suspend-ram': gone });
+    const ending = carryOut();
+    answers['guest-ping'] = late;
+    await clock.advance(5 * minute + 2000);
+    become('pmsuspended');
+    tell({ type: 'lifecycle', uuid: 'uuid', event: 'pmsuspended', detail: 0 });
+    delete answers['guest-ping'];
+
+    await clock.advance(minute);
+
+    expect(await ending).toMatchObject({ phase: 'Succeeded', command: { seen: 'Woken' } });
+  });
+
+  it('is not waited for with a guest that stays awake', async () => {
+    const { carryOut, clock } = setUp(command, {});
+    const ending = carryOut();
+    await clock.advance(5 * minute + 2000);
+
+    expect(await ending).toMatchObject({ phase: 'Failed', reason: 'EffectNotSeen' });
+  });
+
+  it('comes at once when its deadline does, be the guest asleep by then or not', async () => {
+    const withdraw = new AbortController();
+    const { carryOut, clock, sent, become } = setUp(command, {}, { withdrawn: withdraw.signal });
+    const ending = carryOut();
+    await clock.advance(10_000);
+    withdraw.abort(new DeadlineReached());
+    await clock.advance(10_000);
+    become('pmsuspended');
+
+    await clock.advance(10_000);
+
+    expect(await ending).toMatchObject({ phase: 'Succeeded', command: { seen: 'Woken' } });
+    expect(sent).toEqual(['guest-suspend-ram', 'wakeUp', 'guest-ping']);
   });
 });

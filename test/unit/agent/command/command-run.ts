@@ -68,5 +68,5 @@ export function setUp(command: CommandAction, answers: Record<string, unknown>, 
     for (const listener of listeners) listener(event);
   };
   const become = (next: DomainState) => (state = next);
-  return { carryOut: () => commandAction.run(run), sent, notes, clock, run, become, tell, trimFor };
+  return { carryOut: () => commandAction.run(run), sent, notes, answers, clock, run, become, tell, trimFor };
 }
