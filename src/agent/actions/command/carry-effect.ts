@@ -34,7 +34,7 @@ export async function carryEffect(
       };
       const sending = await send(run, asked, Math.min(asked.timeoutSeconds, longestAnswerSeconds), beforeSent);
       if (sending.kind === 'ended') return sending.ending;
-      if (sending.kind === 'unknown') doubt = sending.error.message;
+      if (sending.kind === 'unknown') doubt = sending.why;
     }
     let seen = note.suspended ? 'Suspended' : await untilSeen(run, asked, expected, watch, note);
     if (seen === undefined && asked.wakeAfterSeconds !== undefined) {

@@ -69,7 +69,7 @@ async function runAsked(run: ActionRun, asked: AskedCommand): Promise<Ending | u
 async function carryOut(run: ActionRun, asked: AskedCommand): Promise<Ending | undefined> {
   const sending = await send(run, asked, asked.timeoutSeconds);
   if (sending.kind === 'ended') return sending.ending;
-  if (sending.kind === 'unknown') return outcomeUnknown(asked, sending.error.message);
+  if (sending.kind === 'unknown') return outcomeUnknown(asked, sending.why);
   const { sent, message } = sentAs(asked);
   const command = { sent, ...replyValue(sending.reply) };
   switch (asked.command.name) {

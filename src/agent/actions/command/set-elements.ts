@@ -67,7 +67,7 @@ export async function setElements(run: ActionRun, asked: AskedCommand, kind: Ele
   const before = await kind.read(guest.agent, { stopped, withdrawn });
   const sending = await send(run, asked, asked.timeoutSeconds);
   if (sending.kind === 'ended') return sending.ending;
-  if (sending.kind === 'unknown') return outcomeUnknown(asked, sending.error.message);
+  if (sending.kind === 'unknown') return outcomeUnknown(asked, sending.why);
   const after = await kind.read(guest.agent, { stopped });
   const all = kind.asked(asked.arguments);
   const said = kind.said(all, sending.reply);

@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { commandAction } from '../../../../src/agent/actions/command/command-action.ts';
 import type { GuestTask } from '../../../../src/api/resources.ts';
+import { virErrorNumber } from '../../../../src/libvirt/errors.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
-import { gone, late, refused, setUp } from './command-run.ts';
+import { failure, gone, late, refused, setUp } from './command-run.ts';
 
 const sentBefore = { guest: 'uuid', action: 'command' };
 const setVcpus = { execute: 'guest-set-vcpus', arguments: { vcpus: [{ 'logical-id': 0, online: true }] } };
@@ -99,6 +100,24 @@ it('keeps to itself what an agent says of arguments that came from a Secret', as
 
   expect(ending).toMatchObject({ phase: 'Failed', reason: 'Refused' });
   expect(JSON.stringify(ending)).not.toMatch(/hunter2|aHVudGVyMg/);
+});
+
+it.each([
+  ['guest-exec', { path: '/bin/hunter2' }, virErrorNumber.INTERNAL_ERROR],
+  ['guest-set-vcpus', { vcpus: [{ 'logical-id': 1, online: false }] }, virErrorNumber.INTERNAL_ERROR],
+  ['guest-shutdown', {}, virErrorNumber.INTERNAL_ERROR],
+  ['guest-set-user-password', { username: 'app', password: 'aHVudGVyMg==', crypted: false }, 9999],
+])('keeps to itself what is said of secret arguments of %s in words that nobody knows', async (execute, args, code) => {
+  const argumentsFrom = { secretKeyRef: { name: 's', key: 'k' } };
+  const secret = { kind: 'arguments', arguments: JSON.stringify(args) } as const;
+  const answers = { [execute]: failure(code, 'interner Fehler: BAD PASSWORD: hunter2') };
+  const { carryOut, clock } = setUp({ execute, argumentsFrom, timeoutSeconds: 30 }, answers, { secret });
+
+  const ending = carryOut();
+  await clock.advance(31_000);
+
+  expect(await ending).toMatchObject({ message: expect.stringContaining('kept back') });
+  expect(JSON.stringify(await ending)).not.toContain('hunter2');
 });
 
 it.each([
