@@ -58,7 +58,7 @@ export class SimulatedHypervisor implements Hypervisor {
     const { host, process, faults, trace } = this.#options;
     if (!process.alive) return await new Promise(() => {});
     if (!this.#connected) throw new NotConnectedError('no connection to libvirtd');
-    await beforeSent?.();
+    if (beforeSent) await beforeSent();
     const { crashBefore = 0, crashAfter = 0 } = faults()?.calls ?? {};
     const crash = process.chance.oneOf({ before: crashBefore, after: crashAfter });
     const { execute } = JSON.parse(command) as { execute: string };
