@@ -9,9 +9,11 @@ import { type Clock, timestamp } from '../seams/clock.ts';
  * exact. Undefined where the agent refuses.
  */
 export async function clockDrift(agent: GuestAgent, clock: Clock, signal: AbortSignal): Promise<GuestStatus['clock']> {
-  const askedAt = clock.now();
+  let askedAt = clock.now();
+  // How long it waited for its turn is no part of the way.
+  const beforeSent = () => void (askedAt = clock.now());
   try {
-    const nanoseconds = await agent.call(guestGetTime, {}, { priority: callPriority.inventory, signal });
+    const nanoseconds = await agent.call(guestGetTime, {}, { priority: callPriority.inventory, signal, beforeSent });
     const answeredAt = clock.now();
     const there = Number(nanoseconds / 1_000_000n);
     return { driftMilliseconds: Math.round(there - (askedAt + answeredAt) / 2), measuredAt: timestamp(answeredAt) };

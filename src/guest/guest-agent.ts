@@ -25,6 +25,11 @@ export interface CallOptions {
   signal?: AbortSignal | undefined;
   /** Gives up a call that is not on its way yet, with the signal's reason; the answer to one that is, is waited for. */
   unlessSent?: AbortSignal | undefined;
+  /**
+   * Awaited once it has its lane, right before it is sent. What it throws is thrown as it is, and nothing is sent; nor
+   * where the call is given up meanwhile. It may be called again, where a thaw goes first after all.
+   */
+  beforeSent?: (() => Promise<void> | void) | undefined;
   /** How long the guest may take to answer. */
   timeoutSeconds?: number;
 }
@@ -176,7 +181,7 @@ export class GuestAgent {
   }
 
   async #once<R>(command: string, options: CallOptions, send: (call: AgentCallOptions) => Promise<R>): Promise<R> {
-    const { priority, signal, unlessSent, timeoutSeconds = defaultTimeoutSeconds } = options;
+    const { priority, signal, unlessSent, beforeSent, timeoutSeconds = defaultTimeoutSeconds } = options;
     signal?.throwIfAborted();
     unlessSent?.throwIfAborted();
     const turn = new AbortController();
@@ -192,12 +197,13 @@ export class GuestAgent {
         waiting = lane;
         this.#giveWay = priority < callPriority.thaw ? () => lane.abort(gaveWay) : () => {};
         const ended = this.#onSent(command);
+        const onLane = beforeSent && (() => lastWord(lane, beforeSent));
         try {
-          const reply = await send({ timeoutSeconds, signal: lane.signal });
+          const reply = await send({ timeoutSeconds, signal: lane.signal, beforeSent: onLane });
           ended();
           return reply;
         } catch (error) {
-          // It waited for a lane, and was not sent.
+          // It waited for a lane, or was held back on it, and was not sent.
           if (lane.signal.aborted && error === lane.signal.reason) throw error;
           const failure = classify(error, this.#hypervisor.info()?.libvirtVersion);
           ended(failure);
@@ -215,4 +221,14 @@ export class GuestAgent {
       unlessSent?.removeEventListener('abort', giveUp);
     }
   }
+}
+
+/** Calls off what waits for a lane, or has one and is not on its way yet, where `beforeSent` fails. */
+async function lastWord(lane: AbortController, beforeSent: () => Promise<void> | void): Promise<void> {
+  try {
+    await beforeSent();
+  } catch (error) {
+    lane.abort(error);
+  }
+  lane.signal.throwIfAborted();
 }

@@ -43,6 +43,8 @@ export interface AgentCallOptions {
   timeoutSeconds: number;
   /** Gives up waiting for a lane; a call on its way is not abandoned. */
   signal?: AbortSignal | undefined;
+  /** Awaited on the lane, right before the call is sent; where it throws, nothing is. */
+  beforeSent?: (() => Promise<void>) | undefined;
 }
 
 /** What may take this long leaves half of the lanes to the others. */
@@ -159,10 +161,13 @@ export class LibvirtHypervisor {
   }
 
   /** Sends one guest agent command, JSON in and JSON out (virDomainQemuAgentCommand). */
-  async agentCommand(uuid: string, command: string, { timeoutSeconds, signal }: AgentCallOptions): Promise<string> {
-    return this.#onGuest(uuid, signal, (domain) => domain.agentCommand(command, timeoutSeconds), {
-      long: timeoutSeconds >= longCallSeconds,
-    });
+  async agentCommand(uuid: string, command: string, options: AgentCallOptions): Promise<string> {
+    const { timeoutSeconds, signal, beforeSent } = options;
+    const send = async (domain: DomainHandle) => {
+      await beforeSent?.();
+      return domain.agentCommand(command, timeoutSeconds);
+    };
+    return this.#onGuest(uuid, signal, send, { long: timeoutSeconds >= longCallSeconds });
   }
 
   /** Wakes a guest that suspended itself to its memory (virDomainPMWakeup). */
@@ -174,14 +179,16 @@ export class LibvirtHypervisor {
   async fsFreeze(uuid: string, options: AgentCallOptions & { mountpoints?: readonly string[] }): Promise<number> {
     return this.#onGuest(uuid, options.signal, async (domain) => {
       await domain.setAgentResponseTimeout(options.timeoutSeconds);
+      await options.beforeSent?.();
       return domain.fsFreeze(options.mountpoints);
     });
   }
 
   /** Thaws all filesystems; returns how many, 0 when none was frozen. */
-  async fsThaw(uuid: string, { timeoutSeconds, signal }: AgentCallOptions): Promise<number> {
+  async fsThaw(uuid: string, { timeoutSeconds, signal, beforeSent }: AgentCallOptions): Promise<number> {
     const thaw = async (domain: DomainHandle) => {
       await domain.setAgentResponseTimeout(timeoutSeconds);
+      await beforeSent?.();
       return domain.fsThaw();
     };
     return this.#onGuest(uuid, signal, thaw, { urgent: true });
@@ -191,10 +198,11 @@ export class LibvirtHypervisor {
   async setUserPassword(
     uuid: string,
     account: { user: string; password: string; encrypted: boolean },
-    { timeoutSeconds, signal }: AgentCallOptions,
+    { timeoutSeconds, signal, beforeSent }: AgentCallOptions,
   ): Promise<void> {
     await this.#onGuest(uuid, signal, async (domain) => {
       await domain.setAgentResponseTimeout(timeoutSeconds);
+      await beforeSent?.();
       await domain.setUserPassword(account.user, account.password, { encrypted: account.encrypted });
     });
   }

@@ -1,6 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { Domain, Hypervisor, HypervisorEvent, HypervisorInfo } from '../../src/guest/hypervisor.ts';
+import type {
+  AgentCallOptions,
+  Domain,
+  Hypervisor,
+  HypervisorEvent,
+  HypervisorInfo,
+} from '../../src/guest/hypervisor.ts';
 import { LibvirtError, virErrorNumber } from '../../src/libvirt/errors.ts';
 
 const bootId = randomUUID();
@@ -48,8 +54,9 @@ export class SimulatedHost implements Hypervisor {
     return this.#domains.get(uuid);
   }
 
-  async agentCommand(_uuid: string, command: string): Promise<string> {
+  async agentCommand(_uuid: string, command: string, { beforeSent }: AgentCallOptions): Promise<string> {
     await nextTurn();
+    await beforeSent?.();
     const { execute, arguments: args = {} } = JSON.parse(command) as { execute: string; arguments?: object };
     return JSON.stringify({ return: this.#answer(execute, { ...args }) });
   }

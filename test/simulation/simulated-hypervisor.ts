@@ -53,10 +53,12 @@ export class SimulatedHypervisor implements Hypervisor {
     return await this.#ask(({ domains }) => domains.find((domain) => domain.uuid === uuid));
   }
 
-  async agentCommand(uuid: string, command: string, { timeoutSeconds }: AgentCallOptions): Promise<string> {
+  async agentCommand(uuid: string, command: string, options: AgentCallOptions): Promise<string> {
+    const { timeoutSeconds, beforeSent } = options;
     const { host, process, faults, trace } = this.#options;
     if (!process.alive) return await new Promise(() => {});
     if (!this.#connected) throw new NotConnectedError('no connection to libvirtd');
+    if (beforeSent) await beforeSent();
     const { crashBefore = 0, crashAfter = 0 } = faults()?.calls ?? {};
     const crash = process.chance.oneOf({ before: crashBefore, after: crashAfter });
     const { execute } = JSON.parse(command) as { execute: string };

@@ -1,7 +1,7 @@
 import type { Exec } from '../../api/schema/exec.ts';
 import { readBootId } from '../../guest/boot-id.ts';
 import { launchOf } from '../../guest/exec-launch.ts';
-import { callPriority } from '../../guest/guest-agent.ts';
+import { type CallOptions, callPriority } from '../../guest/guest-agent.ts';
 import { outputText } from '../../guest/output-text.ts';
 import { bytesOf, guestExec, guestExecStatus } from '../../qga/commands.ts';
 import { AgentError } from '../../qga/errors.ts';
@@ -27,21 +27,32 @@ export async function runDirect(run: ActionRun, exec: Exec, withdrawn: AbortSign
   const { stopped, sentBefore } = run;
   const signal = AbortSignal.any([stopped, withdrawn]);
   const wanted = { ...run, withdrawn };
+  let sent = sentBefore !== undefined;
+  const beforeSent = () => void (sent = true);
   try {
-    if (!sentBefore) return await startAndFollow(wanted, exec, signal);
+    if (!sentBefore) return await startAndFollow(wanted, exec, { signal, beforeSent });
     const started = sentBefore.note as Started | undefined;
     if (!started) return unknown(answerLost);
     return (await isAnotherBoot(run)) ? rebooted : await follow(wanted, started.pid, signal);
   } catch (error) {
     if (error instanceof AgentError) return endOfFailure(error);
     if (stopped.aborted || error !== withdrawn.reason) throw error;
+    const reason = error instanceof DeadlineReached ? 'DeadlineExceeded' : 'Released';
+    if (!sent) {
+      const message = 'it was no longer waited for before its turn in the guest came: nothing was started';
+      return { phase: reason === 'Released' ? 'Skipped' : 'Failed', reason, message };
+    }
     const message =
       'it is no longer waited for, and may still run in the guest: a command of mode Direct can’t be ended';
-    return { phase: 'Failed', reason: error instanceof DeadlineReached ? 'DeadlineExceeded' : 'Released', message };
+    return { phase: 'Failed', reason, message };
   }
 }
 
-async function startAndFollow(run: ActionRun, exec: Exec, signal: AbortSignal): Promise<Ending | undefined> {
+async function startAndFollow(
+  run: ActionRun,
+  exec: Exec,
+  sending: Pick<CallOptions, 'beforeSent'> & { signal: AbortSignal },
+): Promise<Ending | undefined> {
   const { guest, secret, note } = run;
   const { command, env, stdin } = launchOf(exec, secret);
   const [path = '', ...arg] = command;
@@ -56,7 +67,7 @@ async function startAndFollow(run: ActionRun, exec: Exec, signal: AbortSignal): 
         ...(stdin && { 'input-data': stdin.toString('base64') }),
         'capture-output': true,
       },
-      { priority: callPriority.action, signal },
+      { priority: callPriority.action, ...sending },
     ));
   } catch (error) {
     if (!(error instanceof AgentError) || error.outcome === 'Unknown') throw error;
@@ -68,7 +79,7 @@ async function startAndFollow(run: ActionRun, exec: Exec, signal: AbortSignal): 
     };
   }
   await note({ pid } satisfies Started);
-  return await follow(run, pid, signal);
+  return await follow(run, pid, sending.signal);
 }
 
 async function follow(run: ActionRun, pid: number, signal: AbortSignal): Promise<Ending> {

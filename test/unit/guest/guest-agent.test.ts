@@ -20,12 +20,15 @@ function setUp() {
     calls.push(call);
     return call.promise.then(() => answer);
   };
-  const hypervisor = {
+  const hypervisor: Pick<Hypervisor, 'info' | 'agentCommand' | 'fsThaw'> = {
     info: () => undefined,
-    agentCommand: () => called('{"return":{}}'),
+    async agentCommand(_uuid, _command, { beforeSent }) {
+      await beforeSent?.();
+      return await called('{"return":{}}');
+    },
     fsThaw: () => called(1),
-  } as unknown as Hypervisor;
-  const agent = new GuestAgent(hypervisor, 'uuid');
+  };
+  const agent = new GuestAgent(hypervisor as Hypervisor, 'uuid');
   const ping = (signal?: AbortSignal) => agent.call(guestPing, {}, { priority: callPriority.action, signal });
   return { agent, calls, ping };
 }
@@ -197,4 +200,45 @@ it('takes a guest that was saved to disk for one that goes on, and one that is o
 
   expect(await agent.isGone(notRunning, new AbortController().signal)).toBe(false);
   expect(await agent.isGone(notRunning, new AbortController().signal)).toBe(true);
+});
+
+describe('what is to be done right before a call is sent', () => {
+  it('is done when the call has its turn, and before it is sent', async () => {
+    const { agent, calls, ping } = setUp();
+    const done: string[] = [];
+    const first = ping();
+    const beforeSent = () => void done.push(`before call ${calls.length + 1}`);
+    const second = agent.call(guestPing, {}, { priority: callPriority.action, beforeSent });
+    await setImmediate();
+    expect(done).toEqual([]);
+
+    calls[0]?.resolve(undefined);
+    await first;
+    await setImmediate();
+
+    expect(done).toEqual(['before call 2']);
+    calls[1]?.resolve(undefined);
+    await second;
+  });
+
+  it('keeps the call from being sent where it fails', async () => {
+    const { agent, calls } = setUp();
+    const full = new Error('the disk is full');
+    const beforeSent = async () => Promise.reject(full);
+
+    await expect(agent.call(guestPing, {}, { priority: callPriority.action, beforeSent })).rejects.toBe(full);
+
+    expect(calls).toEqual([]);
+  });
+
+  it('leaves time to give up the call', async () => {
+    const { agent, calls } = setUp();
+    const withdraw = new AbortController();
+    const beforeSent = () => withdraw.abort(withdrawn);
+    const options = { priority: callPriority.action, unlessSent: withdraw.signal, beforeSent };
+
+    await expect(agent.call(guestPing, {}, options)).rejects.toBe(withdrawn);
+
+    expect(calls).toEqual([]);
+  });
 });

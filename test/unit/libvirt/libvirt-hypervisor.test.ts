@@ -182,6 +182,21 @@ describe('a hypervisor', () => {
     expect(missing).toMatchObject({ code: virErrorNumber.NO_DOMAIN, connectionLost: false });
   });
 
+  test('does what is to be done before a call once it has found the domain, and sends nothing where that fails', async () => {
+    const { hypervisor } = create();
+    await hypervisor.start();
+    const full = new Error('the disk is full');
+    let done = 0;
+    const send = async (uuid: string, beforeSent: () => Promise<void>) =>
+      hypervisor.agentCommand(uuid, '{}', { timeoutSeconds: 1, beforeSent });
+
+    await expect(send(randomUUID(), async () => void done++)).rejects.toMatchObject({ code: virErrorNumber.NO_DOMAIN });
+    expect(done).toBe(0);
+    await expect(send(firstDomain.uuid, async () => void done++)).rejects.toBeInstanceOf(LibvirtError);
+    expect(done).toBe(1);
+    await expect(send(firstDomain.uuid, async () => Promise.reject(full))).rejects.toBe(full);
+  });
+
   test('never freezes without a bound on the time it takes', async () => {
     const { hypervisor } = create();
     await hypervisor.start();

@@ -5,7 +5,7 @@ import { type ExpectedEffect, effectMessage, effectOf, isAsAsked } from './effec
 import { type EffectNote, effectNoteOf } from './effect-note.ts';
 import { EffectWatch } from './effect-watch.ts';
 import { outcomeUnknown, send } from './send.ts';
-import { wake } from './wake.ts';
+import { wake, wakeNow } from './wake.ts';
 
 /** A call whose success is that nobody is left to answer it: waiting long for an answer is in vain. */
 const longestAnswerSeconds = 10;
@@ -18,18 +18,30 @@ export async function carryEffect(
 ): Promise<Ending | undefined> {
   const { guest, clock, sentBefore } = run;
   const before = effectNoteOf(sentBefore);
-  const note: EffectNote = before ?? { sentAt: clock.now(), wakes: asked.wakeAfterSeconds !== undefined };
-  const watch = new EffectWatch(guest, before ? sentBefore?.bootId : guest.bootId, clock);
+  let note: EffectNote = before ?? { sentAt: clock.now(), wakes: asked.wakeAfterSeconds !== undefined };
+  const watch = new EffectWatch(guest, clock);
   try {
     let doubt: string | undefined;
-    if (before) doubt = "this node's agent was started anew meanwhile";
-    else {
-      await run.note(note);
-      const sending = await send(run, asked, Math.min(asked.timeoutSeconds, longestAnswerSeconds));
+    if (before) {
+      doubt = "this node's agent was started anew meanwhile";
+      watch.begin(sentBefore?.bootId);
+    } else {
+      // What happened while it waited for its turn is not its doing, and takes nothing from its time.
+      const beforeSent = async () => {
+        note = { ...note, sentAt: clock.now() };
+        await run.note(note);
+        watch.begin(guest.bootId);
+      };
+      const sending = await send(run, asked, Math.min(asked.timeoutSeconds, longestAnswerSeconds), beforeSent);
       if (sending.kind === 'ended') return sending.ending;
-      if (sending.kind === 'unknown') doubt = sending.error.message;
+      if (sending.kind === 'unknown') doubt = sending.why;
     }
-    const seen = note.suspended ? 'Suspended' : await untilSeen(run, asked, expected, watch, note);
+    let seen = note.suspended ? 'Suspended' : await untilSeen(run, asked, expected, watch, note);
+    if (seen === undefined && asked.wakeAfterSeconds !== undefined) {
+      // It may be falling asleep just now, with nobody to wake it later.
+      await wakeNow(run);
+      seen = await untilSeen(run, asked, expected, watch, note);
+    }
     if (seen === 'left') return outcomeUnknown(asked, 'the guest left this host');
     if (seen === 'deadline' || seen === undefined) return notSeen(asked, seen, doubt);
     if (seen === 'Suspended' && asked.wakeAfterSeconds !== undefined) {
@@ -52,7 +64,6 @@ async function untilSeen(
   watch: EffectWatch,
   { sentAt }: EffectNote,
 ): Promise<SeenEffect | 'deadline' | 'left' | undefined> {
-  const until = sentAt + timeoutSeconds * 1000;
   for (;;) {
     const sight = await watch.look(stopped);
     if (sight === 'left') return sight;
@@ -63,7 +74,9 @@ async function untilSeen(
       if (withdrawn.reason instanceof DeadlineReached) return 'deadline';
       throw withdrawn.reason;
     }
-    if (sight && clock.now() >= until) return undefined;
+    // One that falls asleep before its wake-up is due is still to be woken; withdrawn, it is due at once.
+    const seconds = Math.max(timeoutSeconds, withdrawn.aborted ? 0 : (wakeAfterSeconds ?? 0));
+    if (sight && clock.now() >= sentAt + seconds * 1000) return undefined;
     await watch.next(stopped);
   }
 }

@@ -2,7 +2,7 @@ import type { CommandResult } from '../../../api/schema/command-action.ts';
 import { allCommands, guestFstrim, guestGetTime, guestSetTime, guestShutdown } from '../../../qga/commands.ts';
 import { AgentError } from '../../../qga/errors.ts';
 import { clockDrift } from '../../clock-drift.ts';
-import { type Action, type ActionRun, type Ending, lostInTakeOver } from '../action.ts';
+import { type Action, type ActionRun, DeadlineReached, type Ending, lostInTakeOver } from '../action.ts';
 import { type AskedCommand, askedCommand, commandOf, isAskedProblem, problemAtFirstSight } from './asked.ts';
 import { carryEffect } from './carry-effect.ts';
 import type { ExpectedEffect } from './effect.ts';
@@ -37,13 +37,13 @@ export const commandAction: Action = {
   async run(run) {
     const asked = askedCommand(run.task, run.secret);
     if (isAskedProblem(asked)) return { phase: 'Failed', ...asked };
-    const expected = expectedEffect(asked);
-    if (expected) return await carryEffect(run, asked, expected);
-    if (run.sentBefore && !asked.command.repeatable) {
-      return outcomeUnknown(asked, "this node's agent was started anew meanwhile");
+    try {
+      return await runAsked(run, asked);
+    } catch (error) {
+      if (!(error instanceof DeadlineReached)) throw error;
+      const message = 'its deadline was over before it could be sent';
+      return { phase: 'Failed', reason: 'DeadlineExceeded', message };
     }
-    const elements = elementKinds.get(asked.command.name);
-    return elements ? await setElements(run, asked, elements) : await carryOut(run, asked);
   },
   async takeOver(run) {
     const repeatable = allCommands.get(commandOf(run.task).execute)?.repeatable;
@@ -55,10 +55,21 @@ export const commandAction: Action = {
   },
 };
 
+/** Throws DeadlineReached only where nothing was sent. */
+async function runAsked(run: ActionRun, asked: AskedCommand): Promise<Ending | undefined> {
+  const expected = expectedEffect(asked);
+  if (expected) return await carryEffect(run, asked, expected);
+  if (run.sentBefore && !asked.command.repeatable) {
+    return outcomeUnknown(asked, "this node's agent was started anew meanwhile");
+  }
+  const elements = elementKinds.get(asked.command.name);
+  return elements ? await setElements(run, asked, elements) : await carryOut(run, asked);
+}
+
 async function carryOut(run: ActionRun, asked: AskedCommand): Promise<Ending | undefined> {
   const sending = await send(run, asked, asked.timeoutSeconds);
   if (sending.kind === 'ended') return sending.ending;
-  if (sending.kind === 'unknown') return outcomeUnknown(asked, sending.error.message);
+  if (sending.kind === 'unknown') return outcomeUnknown(asked, sending.why);
   const { sent, message } = sentAs(asked);
   const command = { sent, ...replyValue(sending.reply) };
   switch (asked.command.name) {

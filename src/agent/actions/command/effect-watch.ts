@@ -7,20 +7,18 @@ import type { DomainSight } from './effect.ts';
 /** What no event tells is seen by then (C20). */
 const lookEveryMs = 1000;
 
-/** Watches one guest's domain from the moment it is made; `close` ends that. */
+/** Watches one guest's domain from the moment it is made, or begins anew; `close` ends that. */
 export class EffectWatch {
   readonly #guest: LiveGuest;
-  readonly #bootId: string | undefined;
+  #bootId: string | undefined;
   readonly #clock: Clock;
   readonly #events = new Set<LifecycleEvent | 'reboot'>();
   readonly #unsubscribe: () => void;
   #news = Promise.withResolvers<void>();
   #goneSince: number | undefined;
 
-  /** `bootId`: the guest's boot when the command was sent, where known. */
-  constructor(guest: LiveGuest, bootId: string | undefined, clock: Clock) {
+  constructor(guest: LiveGuest, clock: Clock) {
     this.#guest = guest;
-    this.#bootId = bootId;
     this.#clock = clock;
     this.#unsubscribe = guest.agent.watch((event) => {
       if (event.type === 'lifecycle') this.#events.add(event.event);
@@ -28,6 +26,13 @@ export class EffectWatch {
       this.#news.resolve();
       this.#news = Promise.withResolvers();
     });
+  }
+
+  /** Forgets what it saw so far. `bootId`: the guest's boot when the command is sent, where known. */
+  begin(bootId: string | undefined): void {
+    this.#bootId = bootId;
+    this.#events.clear();
+    this.#goneSince = undefined;
   }
 
   close(): void {

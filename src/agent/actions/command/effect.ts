@@ -21,7 +21,7 @@ const haltedAfterMs = 10_000;
 /** What the command has done to the domain, once that is certain; undefined while it isn't. */
 export function effectOf(expected: ExpectedEffect, sight: DomainSight): SeenEffect | undefined {
   const { state, events, bootChanged, agentGoneMs } = sight;
-  const stopped = state === undefined || isOff({ state }) || events.has('stopped') || events.has('undefined');
+  const stopped = state === undefined || isOff({ state }) || events.has('stopped');
   if (stopped) return 'Stopped';
   if (expected === 'suspendToRam') {
     return state === 'pmsuspended' || events.has('pmsuspended') ? 'Suspended' : undefined;
@@ -38,7 +38,8 @@ const said: Record<SeenEffect, string> = {
   Rebooted: 'the guest was started anew',
   Suspended: 'the domain is suspended',
   Woken: 'the guest suspended itself, was woken, and its agent answers',
-  AgentLeft: 'the guest halted: its domain runs on with idle processors until somebody resets or destroys it',
+  AgentLeft:
+    'the guest’s agent left, as it does when a guest halts: what takes long to stop there may not have yet; the domain runs on, with idle processors in the end, until somebody resets or destroys it',
 };
 
 /** One sentence about what was seen, with how to go on from there. */

@@ -1,25 +1,19 @@
-import type { CommandResult } from '../../../api/schema/command-action.ts';
+import type { GuestAgent } from '../../../guest/guest-agent.ts';
 import { guestGetMemoryBlocks, guestGetVcpus, guestSetMemoryBlocks, guestSetVcpus } from '../../../qga/commands.ts';
 import type { ActionRun, Ending } from '../action.ts';
 import type { AskedCommand } from './asked.ts';
-import { readBack } from './read-back.ts';
+import { type Element, elementResults, elementsEnding, type Said } from './element-results.ts';
+import { type ReadSignals, readBack } from './read-back.ts';
 import { replyValue } from './reply-value.ts';
 import { outcomeUnknown, send } from './send.ts';
-
-type ElementResult = NonNullable<CommandResult['elements']>[number];
-
-interface Element {
-  id: number;
-  online: boolean;
-}
 
 /** How the elements are named in the arguments, read from the guest, and told of in the reply. */
 interface ElementKind {
   noun: string;
   asked(args: unknown): Element[];
-  read(run: ActionRun): Promise<Map<number, boolean> | undefined>;
-  /** The guest's errno by element. */
-  errors(reply: unknown): Map<number, number>;
+  read(agent: GuestAgent, signals: ReadSignals): Promise<Map<number, boolean> | undefined>;
+  /** What the guest says of each element. */
+  said(asked: readonly Element[], reply: unknown): Map<number, Said>;
 }
 
 const processors: ElementKind = {
@@ -29,11 +23,12 @@ const processors: ElementKind = {
       id: each['logical-id'],
       online: each.online,
     })),
-  async read({ guest, stopped }) {
-    const found = await readBack(guest.agent, guestGetVcpus, stopped);
+  async read(agent, signals) {
+    const found = await readBack(agent, guestGetVcpus, signals);
     return found && new Map(found.map((each) => [each['logical-id'], each.online]));
   },
-  errors: () => new Map(),
+  // The reply is how many of the list were done before one failed.
+  said: (asked, count) => new Map(asked.map(({ id }, index) => [id, { done: index < (count as number) }])),
 };
 
 const memoryBlocks: ElementKind = {
@@ -43,13 +38,18 @@ const memoryBlocks: ElementKind = {
       id: Number(each['phys-index']),
       online: each.online,
     })),
-  async read({ guest, stopped }) {
-    const found = await readBack(guest.agent, guestGetMemoryBlocks, stopped);
+  async read(agent, signals) {
+    const found = await readBack(agent, guestGetMemoryBlocks, signals);
     return found && new Map(found.map((each) => [Number(each['phys-index']), each.online]));
   },
-  errors(reply) {
-    const answers = reply as { 'phys-index': bigint; 'error-code'?: number | undefined }[];
-    return new Map(answers.map((each) => [Number(each['phys-index']), each['error-code'] ?? 0]));
+  said(_, reply) {
+    const answers = reply as { 'phys-index': bigint; response: string; 'error-code'?: number | undefined }[];
+    return new Map(
+      answers.map(({ response, 'phys-index': id, 'error-code': errorCode }) => [
+        Number(id),
+        { done: response === 'success', errorCode },
+      ]),
+    );
   },
 };
 
@@ -63,44 +63,20 @@ const mostTold = 1024;
 
 /** Sends such a command, and tells of each element what has really changed, by reading it before and after. */
 export async function setElements(run: ActionRun, asked: AskedCommand, kind: ElementKind): Promise<Ending | undefined> {
-  const before = await kind.read(run);
+  const { guest, stopped, withdrawn } = run;
+  const before = await kind.read(guest.agent, { stopped, withdrawn });
   const sending = await send(run, asked, asked.timeoutSeconds);
   if (sending.kind === 'ended') return sending.ending;
-  if (sending.kind === 'unknown') return outcomeUnknown(asked, sending.error.message);
-  const after = await kind.read(run);
-  const all = elementResults(kind.asked(asked.arguments), before, after, kind.errors(sending.reply));
-  const failed = all.filter(({ result }) => result === 'Failed');
-  const told = [...failed, ...all.filter(({ result }) => result !== 'Failed')].slice(0, mostTold);
-  const command = { sent: asked.command.sentAs, ...replyValue(sending.reply), elements: told };
-  if (failed.length === 0) return { phase: 'Succeeded', reason: 'Completed', message: '', command };
-  const message = `${failed.length} of ${all.length} ${kind.noun} are not as asked: the guest would not`;
-  return { phase: 'Failed', reason: 'NotAllChanged', message, command };
-}
-
-/** What became of each element, by how it was before and is now. */
-export function elementResults(
-  asked: readonly Element[],
-  before: ReadonlyMap<number, boolean> | undefined,
-  after: ReadonlyMap<number, boolean> | undefined,
-  errors: ReadonlyMap<number, number>,
-): ElementResult[] {
-  return asked.map(({ id, online }) => {
-    const errorCode = errors.get(id);
-    return {
-      id,
-      asked: online ? 'Online' : 'Offline',
-      result: resultOf(online, before?.get(id), after && (after.get(id) ?? 'missing')),
-      ...(errorCode && { errorCode }),
-    };
-  });
-}
-
-function resultOf(
-  asked: boolean,
-  before: boolean | undefined,
-  after: boolean | 'missing' | undefined,
-): ElementResult['result'] {
-  if (after === undefined) return 'Unknown';
-  if (after !== asked) return 'Failed';
-  return before === asked ? 'Unchanged' : 'Changed';
+  if (sending.kind === 'unknown') return outcomeUnknown(asked, sending.why);
+  const after = await kind.read(guest.agent, { stopped });
+  const all = kind.asked(asked.arguments);
+  const said = kind.said(all, sending.reply);
+  const results = elementResults(all, before, after, said);
+  const failedFirst = results.toSorted((a, b) => Number(b.result === 'Failed') - Number(a.result === 'Failed'));
+  const command = {
+    sent: asked.command.sentAs,
+    ...replyValue(sending.reply),
+    elements: failedFirst.slice(0, mostTold),
+  };
+  return { ...elementsEnding(results, said, kind.noun), command };
 }

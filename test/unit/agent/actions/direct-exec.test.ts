@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { DeadlineReached } from '../../../../src/agent/actions/action.ts';
+import { DeadlineReached, TaskReleased } from '../../../../src/agent/actions/action.ts';
 import type { Exec } from '../../../../src/api/schema/exec.ts';
-
+import { callPriority } from '../../../../src/guest/guest-agent.ts';
+import { guestFstrim } from '../../../../src/qga/commands.ts';
 import { held, late, refused, type Sent, setUp } from './exec-run.ts';
 
 describe('a command of mode Direct', () => {
@@ -112,5 +113,24 @@ describe('a command of mode Direct', () => {
     });
 
     expect(await carryOut()).toMatchObject({ phase: 'Failed', reason: 'DeadlineExceeded' });
+  });
+
+  it.each([
+    [new DeadlineReached(), { phase: 'Failed', reason: 'DeadlineExceeded' }],
+    [new TaskReleased(), { phase: 'Skipped', reason: 'Released' }],
+  ])('is not started when %s comes before its turn, and says so', async (reason, ending) => {
+    const withdraw = new AbortController();
+    const { carryOut, clock, run, sent } = setUp(direct, {
+      withdrawn: withdraw.signal,
+      answer: ({ execute }) =>
+        execute === 'guest-fstrim' ? clock.sleep(50_000).then(() => ({ paths: [] })) : undefined,
+    });
+    const trim = run.guest.agent.call(guestFstrim, {}, { priority: callPriority.action });
+    clock.after(30_000, () => withdraw.abort(reason));
+
+    expect(await carryOut()).toMatchObject({ ...ending, message: expect.stringContaining('nothing was started') });
+
+    await trim;
+    expect(sent.map(({ execute }) => execute)).toEqual(['guest-fstrim']);
   });
 });

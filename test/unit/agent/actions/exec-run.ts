@@ -4,7 +4,7 @@ import { LiveGuest } from '../../../../src/agent/live-guest.ts';
 import type { GuestTask } from '../../../../src/api/resources.ts';
 import type { Exec } from '../../../../src/api/schema/exec.ts';
 import { GuestAgent } from '../../../../src/guest/guest-agent.ts';
-import type { Hypervisor } from '../../../../src/guest/hypervisor.ts';
+import type { AgentCallOptions, Hypervisor } from '../../../../src/guest/hypervisor.ts';
 import { LibvirtError, virErrorNumber } from '../../../../src/libvirt/errors.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 
@@ -62,12 +62,13 @@ export function setUp(
   };
   const hypervisor = {
     info: () => ({ uri: '', libvirtVersion: '11.3.0', hypervisorVersion: '' }),
-    async agentCommand(_uuid: string, text: string) {
+    async agentCommand(_uuid: string, text: string, { beforeSent }: AgentCallOptions) {
       const { execute, arguments: args = {} } = JSON.parse(text);
+      await beforeSent?.();
       const script = Buffer.from(args['input-data'] ?? '', 'base64').toString();
       sent.push({ execute, script });
       const said =
-        answer({ execute, script }) ?? (blocked.includes(execute) ? refused : reply(execute, script, args.pid));
+        (await answer({ execute, script })) ?? (blocked.includes(execute) ? refused : reply(execute, script, args.pid));
       if (said instanceof Error) throw said;
       return JSON.stringify({ return: said });
     },

@@ -1,63 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import type { ActionRun } from '../../../../src/agent/actions/action.ts';
 import { commandAction } from '../../../../src/agent/actions/command/command-action.ts';
-import { LiveGuest } from '../../../../src/agent/live-guest.ts';
 import type { GuestTask } from '../../../../src/api/resources.ts';
-import type { CommandAction } from '../../../../src/api/schema/command-action.ts';
-import { GuestAgent } from '../../../../src/guest/guest-agent.ts';
-import type { DomainState, Hypervisor, HypervisorEvent } from '../../../../src/guest/hypervisor.ts';
-import { LibvirtError, virErrorNumber } from '../../../../src/libvirt/errors.ts';
+import { virErrorNumber } from '../../../../src/libvirt/errors.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
-
-const failure = (code: number, message: string) => new LibvirtError({ code, domain: 10, level: 2, message });
-const late = failure(virErrorNumber.AGENT_COMMAND_TIMEOUT, 'late');
-const gone = failure(virErrorNumber.AGENT_UNRESPONSIVE, 'Guest agent disappeared while executing command');
-const refused = failure(virErrorNumber.AGENT_COMMAND_FAILED, 'chpasswd: bad password hunter2');
-const supported = ['guest-set-user-password', 'guest-fsfreeze-status'].map((name) => ({ name, enabled: true }));
-
-/** A run of one command in a guest whose agent answers as `answers` says, and otherwise that it is thawed. */
-function setUp(command: CommandAction, answers: Record<string, unknown>, more: Partial<ActionRun> = {}) {
-  const sent: string[] = [];
-  const notes: unknown[] = [];
-  const listeners = new Set<(event: HypervisorEvent) => void>();
-  let state: DomainState = 'running';
-  const clock = new FakeClock();
-  const hypervisor = {
-    info: () => ({ uri: '', libvirtVersion: '11.3.0', hypervisorVersion: '' }),
-    async agentCommand(_uuid: string, text: string) {
-      const { execute } = JSON.parse(text) as { execute: string };
-      sent.push(execute);
-      const defaults = {
-        'guest-fsfreeze-status': 'thawed',
-        'guest-info': { version: '10', supported_commands: supported },
-      };
-      const answer = { ...defaults, ...answers }[execute];
-      if (answer instanceof Error) throw answer;
-      return JSON.stringify({ return: answer ?? {} });
-    },
-    domain: async () => ({ state, agentChannel: 'connected' }),
-    subscribe(listener: (event: HypervisorEvent) => void) {
-      listeners.add(listener);
-      return () => listeners.delete(listener);
-    },
-    async wakeUp() {
-      sent.push('wakeUp');
-      state = 'running';
-    },
-  } as unknown as Hypervisor;
-  const never = new AbortController().signal;
-  const run = {
-    task: { metadata: { uid: 'task' }, spec: { guestName: 'web-1', action: { command } } } as GuestTask,
-    guest: new LiveGuest(new GuestAgent(hypervisor, 'uuid')),
-    note: async (note: unknown) => void notes.push(note),
-    show: () => {},
-    stopped: never,
-    withdrawn: never,
-    clock,
-    ...more,
-  } as ActionRun;
-  return { carryOut: () => commandAction.run(run), sent, notes, clock, become: (next: DomainState) => (state = next) };
-}
+import { failure, gone, late, refused, setUp } from './command-run.ts';
 
 const sentBefore = { guest: 'uuid', action: 'command' };
 const setVcpus = { execute: 'guest-set-vcpus', arguments: { vcpus: [{ 'logical-id': 0, online: true }] } };
@@ -154,6 +100,24 @@ it('keeps to itself what an agent says of arguments that came from a Secret', as
 
   expect(ending).toMatchObject({ phase: 'Failed', reason: 'Refused' });
   expect(JSON.stringify(ending)).not.toMatch(/hunter2|aHVudGVyMg/);
+});
+
+it.each([
+  ['guest-exec', { path: '/bin/hunter2' }, virErrorNumber.INTERNAL_ERROR],
+  ['guest-set-vcpus', { vcpus: [{ 'logical-id': 1, online: false }] }, virErrorNumber.INTERNAL_ERROR],
+  ['guest-shutdown', {}, virErrorNumber.INTERNAL_ERROR],
+  ['guest-set-user-password', { username: 'app', password: 'aHVudGVyMg==', crypted: false }, 9999],
+])('keeps to itself what is said of secret arguments of %s in words that nobody knows', async (execute, args, code) => {
+  const argumentsFrom = { secretKeyRef: { name: 's', key: 'k' } };
+  const secret = { kind: 'arguments', arguments: JSON.stringify(args) } as const;
+  const answers = { [execute]: failure(code, 'interner Fehler: BAD PASSWORD: hunter2') };
+  const { carryOut, clock } = setUp({ execute, argumentsFrom, timeoutSeconds: 30 }, answers, { secret });
+
+  const ending = carryOut();
+  await clock.advance(31_000);
+
+  expect(await ending).toMatchObject({ message: expect.stringContaining('kept back') });
+  expect(JSON.stringify(await ending)).not.toContain('hunter2');
 });
 
 it.each([

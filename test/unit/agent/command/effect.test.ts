@@ -1,5 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { type DomainSight, type ExpectedEffect, effectOf } from '../../../../src/agent/actions/command/effect.ts';
+import {
+  type DomainSight,
+  type ExpectedEffect,
+  effectMessage,
+  effectOf,
+} from '../../../../src/agent/actions/command/effect.ts';
 
 const running: DomainSight = { state: 'running', events: new Set(), bootChanged: false, agentGoneMs: 0 };
 const see = (sight: Partial<DomainSight>): DomainSight => ({ ...running, ...sight });
@@ -16,6 +21,12 @@ describe('the effect of a command that no answer tells of', () => {
       'Rebooted',
     ],
     ['is not a domain that runs on', 'powerdown', {}, undefined],
+    [
+      'is not one whose definition is removed while it runs on',
+      'powerdown',
+      { events: new Set(['undefined']) },
+      undefined,
+    ],
     ['is not an agent that left first', 'powerdown', { agentGoneMs: 60_000 }, undefined],
     ['of a reboot is a reset', 'reboot', { events: new Set(['reboot']) }, 'Rebooted'],
     ['of a reboot is another boot, where the event was lost', 'reboot', { bootChanged: true }, 'Rebooted'],
@@ -34,4 +45,10 @@ describe('the effect of a command that no answer tells of', () => {
   ])('%s', (_, expected, sight, effect) => {
     expect(effectOf(expected, see(sight))).toBe(effect);
   });
+});
+
+it('does not say more of a guest that halted than that its agent left: it may have long to stop yet', () => {
+  expect(effectMessage('halt', 'AgentLeft')).toBe(
+    'the guest’s agent left, as it does when a guest halts: what takes long to stop there may not have yet; the domain runs on, with idle processors in the end, until somebody resets or destroys it',
+  );
 });
