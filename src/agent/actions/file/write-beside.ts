@@ -6,7 +6,7 @@ import { guestExec, guestFileWrite } from '../../../qga/commands.ts';
 import { AgentError } from '../../../qga/errors.ts';
 import type { ActionRun, Ending } from '../action.ts';
 import { whyRefused } from '../refusal.ts';
-import { discard } from './discard.ts';
+import { discard, withdraw } from './discard.ts';
 import { endingOfFileError } from './file-failure.ts';
 import {
   type Placed,
@@ -52,6 +52,8 @@ export async function writeBeside(run: ActionRun, file: WantedFile): Promise<End
     const ending = await discard(run, file, filled ?? interrupted(path));
     return filled && ending;
   }
+  // What held it up, a freeze for instance, may have lasted.
+  if (run.withdrawn.aborted) return await withdraw(run, file, true);
   const placing: Placing = { temporary, target, sha256: file.sha256, canSum, mode: file.mode, owner: file.owner };
   await run.note({ stage: 'placing', path, placing } satisfies WriteNote);
   return await place(run, file, placing);

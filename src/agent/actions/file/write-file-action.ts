@@ -8,10 +8,10 @@ import {
   guestFileOpen,
   guestFileWrite,
 } from '../../../qga/commands.ts';
-import { type Action, type ActionRun, DeadlineReached, type Ending } from '../action.ts';
-import { discard, removeTemporaries } from './discard.ts';
+import type { Action, ActionRun } from '../action.ts';
+import { discard, removeTemporaries, withdraw } from './discard.ts';
 import { closeLeftOpen } from './left-open.ts';
-import { type WantedFile, wantedFile } from './wanted-file.ts';
+import { wantedFile } from './wanted-file.ts';
 import { place, writeBeside } from './write-beside.ts';
 import { writeInPlace } from './write-in-place.ts';
 import { writeNoteOf } from './write-note.ts';
@@ -56,15 +56,6 @@ function problemOf(task: GuestTask): { reason: string; message: string } | undef
   const { contentBase64 } = writeOf(task);
   if (contentBase64 === undefined || contentBase64.length % 4 === 0) return undefined;
   return { reason: 'InvalidArguments', message: 'writeFile.contentBase64: expected base64' };
-}
-
-async function withdraw(run: ActionRun, file: WantedFile, begun: boolean): Promise<Ending | undefined> {
-  const { reason } = run.withdrawn;
-  const message = 'its deadline was over before the file was in place: nothing was changed';
-  const untouched: Ending = { phase: 'Failed', reason: 'DeadlineExceeded', message };
-  const ending = begun ? await discard(run, file, untouched) : untouched;
-  if (reason instanceof DeadlineReached) return ending;
-  throw reason;
 }
 
 /**

@@ -88,7 +88,9 @@ export function aGuest({ answer = () => undefined }: { answer?: (request: Reques
   } as unknown as Hypervisor;
   const live = new LiveGuest(new GuestAgent(hypervisor, 'uuid'));
   live.health = { state: 'answers', facts: { bootId: 'b1', agent: { version: '10', allowedCommands: offered } } };
-  return { guest, live, clock, sent, notes, kept: () => content, commands: () => sent.map(({ execute }) => execute) };
+  const commands = () => sent.map(({ execute }) => execute);
+  const scripts = () => sent.map(scriptOf);
+  return { guest, live, clock, sent, notes, kept: () => content, commands, scripts };
 }
 
 export type TestGuest = ReturnType<typeof aGuest>;
