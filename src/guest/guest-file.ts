@@ -47,11 +47,17 @@ export class GuestFile {
 
   /**
    * `mode` is that of fopen: `r`, or `w`, which empties the file. A freeze is not waited for, as nothing has begun: its
-   * refusal is retryable, and no other is.
+   * refusal is retryable, and no other is. `unlessSent`: it is not opened any more, and the signal's reason is thrown.
    */
-  static async open(agent: GuestAgent, path: string, mode: 'r' | 'w', call: FileCall): Promise<GuestFile> {
-    const { signal } = call;
-    const open = () => agent.call(guestFileOpen, { path, mode }, { priority: callPriority.action, signal });
+  static async open(
+    agent: GuestAgent,
+    path: string,
+    mode: 'r' | 'w',
+    call: FileCall & { unlessSent?: AbortSignal },
+  ): Promise<GuestFile> {
+    const { signal, unlessSent } = call;
+    const options = { priority: callPriority.action, signal, unlessSent };
+    const open = () => agent.call(guestFileOpen, { path, mode }, options);
     const handle = await open().catch(async (error: unknown) => {
       if (!(error instanceof AgentError) || error.outcome !== 'Refused') throw error;
       if (!(await agent.isFrozen(signal))) return await open();

@@ -80,7 +80,7 @@ export function aGuest({ answer = () => undefined }: { answer?: (request: Reques
       const request = { execute, arguments: args };
       sent.push(request);
       if (guest.state !== 'running') throw off;
-      const said = guest.frozen && !whileFrozen.has(execute) ? refused : (answer(request) ?? reply(request));
+      const said = guest.frozen && !whileFrozen.has(execute) ? refused : ((await answer(request)) ?? reply(request));
       if (said instanceof Error) throw said;
       return JSON.stringify({ return: said });
     },
