@@ -1,3 +1,4 @@
+import type { Command } from '../qga/command.ts';
 import {
   bytesOf,
   guestFileClose,
@@ -23,10 +24,15 @@ const readChunkBytes = 262_144;
 const writeChunkBytes = 131_072;
 const firstRetryMs = 200;
 const longestRetryMs = 10_000;
-/** A frozen guest closes nothing, for ten minutes at most (C21). */
-const longestCloseMs = 15 * 60_000;
+/** A guest is frozen for ten minutes at most (C21). */
+const longestFreezeMs = 15 * 60_000;
 
-/** A file that a guest's agent holds open. Its methods throw an AgentError. Whoever opened it closes it. */
+/**
+ * A file that a guest's agent holds open. Its methods throw an AgentError. Whoever opened it closes it.
+ *
+ * INVARIANT: nothing is sent twice but what the agent refused, which it did not carry out. A freeze in its midst is waited
+ * for: it refuses everything (C21), and says nothing of the file.
+ */
 export class GuestFile {
   /** What the agent calls it. It forgets its handles when it ends, and uses a number once only. */
   readonly handle: number;
@@ -39,10 +45,24 @@ export class GuestFile {
     this.#call = call;
   }
 
-  /** `mode` is that of fopen: `r`, or `w`, which empties the file. */
-  static async open(agent: GuestAgent, path: string, mode: 'r' | 'w', call: FileCall): Promise<GuestFile> {
-    const { signal } = call;
-    const handle = await agent.call(guestFileOpen, { path, mode }, { priority: callPriority.action, signal });
+  /**
+   * `mode` is that of fopen: `r`, or `w`, which empties the file. A freeze is not waited for, as nothing has begun: its
+   * refusal is retryable, and no other is. `unlessSent`: it is not opened any more, and the signal's reason is thrown.
+   */
+  static async open(
+    agent: GuestAgent,
+    path: string,
+    mode: 'r' | 'w',
+    call: FileCall & { unlessSent?: AbortSignal },
+  ): Promise<GuestFile> {
+    const { signal, unlessSent } = call;
+    const options = { priority: callPriority.action, signal, unlessSent };
+    const open = () => agent.call(guestFileOpen, { path, mode }, options);
+    const handle = await open().catch(async (error: unknown) => {
+      if (!(error instanceof AgentError) || error.outcome !== 'Refused') throw error;
+      if (!(await agent.isFrozen(signal))) return await open();
+      throw new AgentError(error.code, error.outcome, true, error.message, { cause: error });
+    });
     return new GuestFile(agent, handle, call);
   }
 
@@ -74,7 +94,7 @@ export class GuestFile {
   async *chunks(most: number, chunkBytes = readChunkBytes): AsyncGenerator<Buffer, 'eof' | 'more'> {
     for (let left = most; left > 0; ) {
       const count = Math.min(left, chunkBytes);
-      const read = await this.#agent.call(guestFileRead, { handle: this.handle, count }, this.#options());
+      const read = await this.#ask(guestFileRead, { handle: this.handle, count });
       // An agent that gives more than it was asked for is not believed, nor is one that would give nothing for ever.
       const chunk = bytesOf(read['buf-b64']).subarray(0, left);
       if (chunk.length > 0) yield chunk;
@@ -98,11 +118,11 @@ export class GuestFile {
     const { handle } = this;
     for (let at = 0; at < bytes.length; ) {
       const chunk = bytes.subarray(at, at + writeChunkBytes).toString('base64');
-      const { count } = await this.#agent.call(guestFileWrite, { handle, 'buf-b64': chunk }, this.#options());
+      const { count } = await this.#ask(guestFileWrite, { handle, 'buf-b64': chunk });
       if (count === 0) throw new AgentError('Refused', 'Refused', false, 'the guest takes no more bytes');
       at += count;
     }
-    await this.#agent.call(guestFileFlush, { handle }, this.#options());
+    await this.#ask(guestFileFlush, { handle });
   }
 
   /** Writes all of it and closes the file, whatever happens; answers what went wrong. Rejects with the signal's reason. */
@@ -125,7 +145,7 @@ export class GuestFile {
    */
   async close(): Promise<AgentError | undefined> {
     const { clock, signal } = this.#call;
-    const until = clock.monotonic() + longestCloseMs;
+    const until = clock.monotonic() + longestFreezeMs;
     let sent = false;
     for (let waitMs = firstRetryMs; ; waitMs = Math.min(waitMs * 2, longestRetryMs)) {
       try {
@@ -147,7 +167,7 @@ export class GuestFile {
     try {
       // Numbers, since the words came with 2.6 only.
       const to = { handle: this.handle, offset, whence: whence === 'set' ? 0 : 2 };
-      const { position } = await this.#agent.call(guestFileSeek, to, this.#options());
+      const { position } = await this.#ask(guestFileSeek, to);
       return Number(position);
     } catch (error) {
       if (error instanceof AgentError && error.outcome === 'Refused') return undefined;
@@ -155,7 +175,23 @@ export class GuestFile {
     }
   }
 
-  #options() {
-    return { priority: callPriority.action, signal: this.#call.signal };
+  /** A refusal is asked about at once, and what a guest refuses that is not frozen is sent once more: it may just have been. */
+  async #ask<A, R>(command: Command<A, R>, args: NoInfer<A>): Promise<R> {
+    const { clock, signal } = this.#call;
+    const until = clock.monotonic() + longestFreezeMs;
+    let refusedThawed = false;
+    for (let waitMs = firstRetryMs; ; ) {
+      try {
+        return await this.#agent.call(command, args, { priority: callPriority.action, signal });
+      } catch (error) {
+        if (!(error instanceof AgentError) || error.outcome !== 'Refused') throw error;
+        const frozen = await this.#agent.isFrozen(signal);
+        if ((!frozen && refusedThawed) || clock.monotonic() > until) throw error;
+        refusedThawed = !frozen;
+      }
+      if (refusedThawed) continue;
+      await clock.sleep(waitMs, signal);
+      waitMs = Math.min(waitMs * 2, longestRetryMs);
+    }
   }
 }

@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
 import { chmod, open, readFile, rename, rm, stat } from 'node:fs/promises';
-import { join } from 'node:path';
 import { mostFileBytes } from '../../api/schema/file-actions.ts';
 import type { Session } from '../connect/session.ts';
-import { runTask } from '../tasks/run-task.ts';
-import { CopyError, look, mostCopiedBytes, piecesOf, sha256Of, tooLarge } from './guest-files.ts';
+import { runTask, TaskFailedError } from '../tasks/run-task.ts';
+import { CopyError, isWindows, look, mostCopiedBytes, piecesOf, sha256Of, tooLarge } from './guest-files.ts';
+import { placeHere } from './here.ts';
 import { fileName, type GuestPlace } from './places.ts';
 import { discardScript, joinScript } from './scripts.ts';
 
@@ -24,16 +24,16 @@ const writeSeconds = 120;
 
 /** Copies a guest's file here, and puts it in place as a whole. */
 export async function fromGuest(session: Session, from: GuestPlace, to: string): Promise<Copied> {
+  const place = await placeHere(to, fileName(from.path));
   const facts = await look(session, from);
-  const place = (await isFolder(to)) ? join(to, fileName(from.path)) : to;
-  const temporary = `${place}.qga-cp-${session.random.uuid().slice(0, 8)}`;
+  const temporary = `${place.real}.qga-cp-${session.random.uuid().slice(0, 8)}`;
   const hash = createHash('sha256');
   let bytes = 0;
   try {
     // Where the guest's mode is not known, it has the one that new files have here.
     const file = await open(temporary, 'wx', facts ? 0o600 : 0o666);
     try {
-      for await (const piece of piecesOf(session, from)) {
+      for await (const piece of piecesOf(session, from, facts?.bytes)) {
         hash.update(piece);
         bytes += piece.length;
         await file.writeFile(piece);
@@ -48,19 +48,11 @@ export async function fromGuest(session: Session, from: GuestPlace, to: string):
       throw new CopyError(`${from.path} was changed in guest ${from.guest} while it was copied: try again`);
     }
     if (facts) await chmod(temporary, Number.parseInt(facts.mode, 8) & 0o777);
-    await rename(temporary, place);
+    await rename(temporary, place.real);
     const verified = facts !== undefined;
-    return { from: `${from.guest}:${from.path}`, to: place, bytes, sha256, verified, mode: facts?.mode };
+    return { from: `${from.guest}:${from.path}`, to: place.path, bytes, sha256, verified, mode: facts?.mode };
   } finally {
     await rm(temporary, { force: true });
-  }
-}
-
-async function isFolder(path: string): Promise<boolean> {
-  try {
-    return (await stat(path)).isDirectory();
-  } catch {
-    return false;
   }
 }
 
@@ -72,19 +64,52 @@ export async function toGuest(session: Session, from: string, to: GuestPlace): P
   const mode = (status.mode & 0o777).toString(8).padStart(4, '0');
   const content = await readFile(from);
   const sha256 = sha256Of(content);
-  if (content.length <= mostFileBytes) await write(session, to, content, mode);
-  else await writeInParts(session, to, content, mode);
-  return { from, to: `${to.guest}:${to.path}`, bytes: content.length, sha256, verified: true, mode };
+  const hasMode = await (content.length <= mostFileBytes ? writeWhole : writeInParts)(session, to, content, mode);
+  const copied = { from, to: `${to.guest}:${to.path}`, bytes: content.length, sha256, verified: true };
+  return { ...copied, mode: hasMode ? mode : undefined };
 }
 
-async function write(session: Session, { guest, path }: GuestPlace, content: Buffer, mode: string): Promise<void> {
-  const action = { writeFile: { path, contentBase64: content.toString('base64'), mode } };
-  const { writeFile } = await runTask(session, { guest, action, prefix: 'cp', seconds: writeSeconds });
+/** Answers whether it has its mode there. */
+async function writeWhole(session: Session, to: GuestPlace, content: Buffer, mode: string): Promise<boolean> {
+  try {
+    await write(session, to, content, mode);
+    return true;
+  } catch (error) {
+    if (!needsShell(error)) throw error;
+  }
+  const readByAll = (Number.parseInt(mode, 8) & 0o004) !== 0;
+  if (!readByAll && !(await isWindows(session, to.guest))) {
+    throw new CopyError(
+      `guest ${to.guest} lets nobody run a shell, so everybody there could read ${to.path}: allow guest-exec there, or let everybody read the file here`,
+    );
+  }
+  const message = await write(session, to, content, undefined);
+  session.tell(`kubectl qga: without its mode: ${message}`);
+  return false;
+}
+
+/** Answers what its task has to say. */
+async function write(
+  session: Session,
+  { guest, path }: GuestPlace,
+  content: Buffer,
+  mode: string | undefined,
+): Promise<string | undefined> {
+  const action = {
+    writeFile: { path, contentBase64: content.toString('base64'), ...(mode !== undefined && { mode }) },
+  };
+  const { writeFile, message } = await runTask(session, { guest, action, prefix: 'cp', seconds: writeSeconds });
   if (writeFile?.sha256 !== sha256Of(content)) throw new CopyError(`guest ${guest} has something else in ${path}`);
+  return message;
+}
+
+/** Nothing was changed then. */
+function needsShell(error: unknown): boolean {
+  return error instanceof TaskFailedError && error.reason === 'ExecNeeded';
 }
 
 /** A task carries a part of it; a script in the guest puts them together. */
-async function writeInParts(session: Session, to: GuestPlace, content: Buffer, mode: string): Promise<void> {
+async function writeInParts(session: Session, to: GuestPlace, content: Buffer, mode: string): Promise<boolean> {
   const { guest, path } = to;
   const base = `${path}.qga-cp-${session.random.uuid().slice(0, 8)}`;
   let count = 0;
@@ -97,7 +122,13 @@ async function writeInParts(session: Session, to: GuestPlace, content: Buffer, m
     }
     const args = [path, base, String(count), sha256Of(content), mode];
     await runScript(session, guest, joinScript, args);
+    return true;
   } catch (error) {
+    if (needsShell(error)) {
+      throw new CopyError(
+        `a shell puts parts together, and guest ${guest} lets nobody run one: allow guest-exec there`,
+      );
+    }
     await discard(session, guest, base);
     throw error;
   }

@@ -104,6 +104,14 @@ describe.each(shells)('under %s', (shell, ...options) => {
       expect(prepare(`${folder}/${name}`)).toMatchObject({ kind: 'refused', problem });
     });
 
+    it.each(String.raw`CORP\bob.conf a\nb a\0101 end\c \\`.split(' '))(
+      'takes the backslash of %s for itself',
+      (name) => {
+        expect(place(written(name, 'content'))).toMatchObject({ kind: 'placed' });
+        expect(readdirSync(folder)).toEqual([name]);
+      },
+    );
+
     it('takes paths of any characters for themselves', () => {
       const name = fc
         .string({ unit: 'grapheme', minLength: 1, maxLength: 40 })

@@ -80,11 +80,11 @@ describe('the script that puts parts together', () => {
     expect(await readdir(folder)).toEqual(['place']);
   });
 
-  it('tells mode and checksum of a file in the form that is read here', async () => {
+  it('tells mode, size and checksum of a file in the form that is read here', async () => {
     await writeFile(join(folder, 'a'), 'hello', { mode: 0o600 });
 
     const { stdout } = await exec('/bin/sh', ['-c', lookScript, 'sh', join(folder, 'a')]);
 
-    expect(stdout).toMatch(/^600\n2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824\b/);
+    expect(stdout).toMatch(/^600 5\n2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824\b/);
   });
 });

@@ -51,7 +51,11 @@ it('closes a file that could not be written, and tells why it could not', async 
   const { file, asked } = openFile(({ execute }) => (execute === 'guest-file-write' ? refused : undefined));
 
   expect(await file.fillAndClose(Buffer.from('x'))).toMatchObject({ code: 'Refused' });
-  expect(asked).toEqual(['guest-file-write', 'guest-file-close']);
+  expect(asked.filter((command) => command !== 'guest-fsfreeze-status')).toEqual([
+    'guest-file-write',
+    'guest-file-write',
+    'guest-file-close',
+  ]);
 });
 
 it('does not write for ever to an agent that takes nothing', async () => {

@@ -1,7 +1,7 @@
 import { runScript } from '../../../guest/run-script.ts';
 import { uidOf } from '../../../kube/objects.ts';
 import { AgentError } from '../../../qga/errors.ts';
-import type { ActionRun, Ending } from '../action.ts';
+import { type ActionRun, DeadlineReached, type Ending } from '../action.ts';
 import type { Care } from './left-open.ts';
 import { discardScript } from './place-script.ts';
 import type { WantedFile } from './wanted-file.ts';
@@ -11,6 +11,19 @@ const firstRetryMs = 200;
 const longestRetryMs = 10_000;
 /** What can't be removed for so long is left to a person. */
 const longestMs = 15 * 60_000;
+
+/**
+ * Ends a write that nobody waits for any longer, before its file is in place. `begun`: it may have a temporary file. Throws
+ * a TaskDeleted.
+ */
+export async function withdraw(run: ActionRun, file: WantedFile, begun: boolean): Promise<Ending> {
+  const { reason } = run.withdrawn;
+  const message = 'its deadline was over before the file was in place: nothing was changed';
+  const untouched: Ending = { phase: 'Failed', reason: 'DeadlineExceeded', message };
+  const ending = begun ? await discard(run, file, untouched) : untouched;
+  if (reason instanceof DeadlineReached) return ending;
+  throw reason;
+}
 
 /** Removes the temporary file of a write that failed. A failure for want of space is told as such. */
 export async function discard(run: ActionRun, { path, bytes }: WantedFile, ending: Ending): Promise<Ending> {

@@ -13,8 +13,7 @@ export async function endingOfFileError(
   command: string,
   own: () => Promise<Ending>,
 ): Promise<Ending | undefined> {
-  if (error.outcome !== 'Refused') {
-    return error.retryable ? undefined : { phase: 'Failed', reason: failureReason(error), message: error.message };
-  }
+  if (error.retryable) return undefined;
+  if (error.outcome !== 'Refused') return { phase: 'Failed', reason: failureReason(error), message: error.message };
   return await endingOfRefusal(guest.agent, task.spec.guestName, command, stopped, own);
 }

@@ -18,6 +18,9 @@ export function temporaryName(task: string, attempt: string): string {
   return `.qga-${task}-${attempt}`;
 }
 
+/** Dash's echo makes other characters of what follows a backslash. */
+const say = `say() { printf '%s\\n' "$1"; }`;
+
 /** Follows links to where the file is, or will be. */
 function locate(path: string): string {
   return `target=${shellQuote(path)}
@@ -30,7 +33,8 @@ folder=\${target%/*}`;
  * everybody can read and write.
  */
 export function prepareScript(path: string, name: string): string {
-  return `${locate(path)}
+  return `${say}
+${locate(path)}
 temporary=$folder/${name}
 if [ -d "$target" ] || [ -z "\${target##*/}" ]; then echo directory; exit; fi
 if [ ! -d "$folder/" ]; then echo noparent; exit; fi
@@ -38,9 +42,9 @@ umask 077
 set -C
 if words=$({ true >"$temporary"; } 2>&1); then
   if command -v sha256sum >/dev/null; then echo sum; else echo nosum; fi
-  echo "$target"
+  say "$target"
 elif [ ! -w "$folder/" ]; then echo denied
-else echo failed; echo "$words"; fi
+else echo failed; say "$words"; fi
 `;
 }
 
@@ -93,7 +97,8 @@ const refusals: Record<string, Extract<Placed, { kind: 'refused' }>['problem']> 
  * file away, whose name nobody else uses, so that a later run never undoes what came after.
  */
 export function placeScript({ temporary, target, sha256, canSum, mode, owner }: Placing): string {
-  return `temporary=${shellQuote(temporary)} target=${shellQuote(target)} wanted=${sha256}
+  return `${say}
+temporary=${shellQuote(temporary)} target=${shellQuote(target)} wanted=${sha256}
 sum() { got=$(sha256sum <"$1") && [ "\${got%% *}" = $wanted ]; }
 tell() { echo "$1 $(stat -c '%a %u:%g' -- "$target")"; exit; }
 gone() { if [ -f "$target" ] && ${canSum ? 'sum "$target"' : 'false'}; then tell before; else echo lost; exit; fi; }
@@ -107,10 +112,10 @@ if [ -e "$target" ]; then
 else
   said=created
 fi
-if [ "$owner" ]; then words=$(chown -- "$owner" "$temporary" 2>&1) || { echo owner; echo "$words"; exit; }; fi
-words=$(chmod -- "\${mode:-644}" "$temporary" 2>&1) || { echo mode; echo "$words"; exit; }
+if [ "$owner" ]; then words=$(chown -- "$owner" "$temporary" 2>&1) || { echo owner; say "$words"; exit; }; fi
+words=$(chmod -- "\${mode:-644}" "$temporary" 2>&1) || { echo mode; say "$words"; exit; }
 sync -- "$temporary" 2>/dev/null || sync
-words=$(mv -f -- "$temporary" "$target" 2>&1) || { [ -e "$temporary" ] || gone; echo failed; echo "$words"; exit; }
+words=$(mv -f -- "$temporary" "$target" 2>&1) || { [ -e "$temporary" ] || gone; echo failed; say "$words"; exit; }
 rm -f -- "\${temporary%-*}-"*
 tell $said
 `;

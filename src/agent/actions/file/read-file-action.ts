@@ -26,14 +26,14 @@ export const readFileAction: Action = {
   async run(run) {
     const { sentBefore, withdrawn } = run;
     await closeLeftOpen(run, sentBefore, readNoteOf(sentBefore)?.handle);
-    if (withdrawn.aborted) {
-      if (!(withdrawn.reason instanceof DeadlineReached)) throw withdrawn.reason;
-      const message = 'its deadline was over before the file could be read';
-      return { phase: 'Failed', reason: 'DeadlineExceeded', message };
-    }
     try {
+      withdrawn.throwIfAborted();
       return await read(run, readOf(run.task));
     } catch (error) {
+      if (error instanceof DeadlineReached) {
+        const message = 'its deadline was over before the file could be read';
+        return { phase: 'Failed', reason: 'DeadlineExceeded', message };
+      }
       if (!(error instanceof AgentError)) throw error;
       return await endingOfFileError(run, error, guestFileRead.name, () => ownReason(run, error));
     }
@@ -46,8 +46,8 @@ export const readFileAction: Action = {
 const defaultMaxBytes = 65_536;
 
 async function read(run: ActionRun, { path, offset = 0, maxBytes = defaultMaxBytes }: ReadFileAction): Promise<Ending> {
-  const { guest, clock, stopped } = run;
-  const file = await GuestFile.open(guest.agent, path, 'r', { clock, signal: stopped });
+  const { guest, clock, stopped, withdrawn } = run;
+  const file = await GuestFile.open(guest.agent, path, 'r', { clock, signal: stopped, unlessSent: withdrawn });
   try {
     await run.note({ handle: file.handle } satisfies ReadNote);
     const size = await file.size();

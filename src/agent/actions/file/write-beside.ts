@@ -1,13 +1,12 @@
-import { failureReason } from '../../../guest/failure-reason.ts';
 import { GuestFile } from '../../../guest/guest-file.ts';
 import { runScript } from '../../../guest/run-script.ts';
 import { uidOf } from '../../../kube/objects.ts';
-import { guestExec, guestFileWrite } from '../../../qga/commands.ts';
+import { guestFileWrite } from '../../../qga/commands.ts';
 import { AgentError } from '../../../qga/errors.ts';
 import type { ActionRun, Ending } from '../action.ts';
-import { whyRefused } from '../refusal.ts';
-import { discard } from './discard.ts';
+import { discard, withdraw } from './discard.ts';
 import { endingOfFileError } from './file-failure.ts';
+import { shellNotStarted, whyNotPrepared } from './not-prepared.ts';
 import {
   type Placed,
   type Placing,
@@ -41,10 +40,10 @@ export async function writeBeside(run: ActionRun, file: WantedFile): Promise<End
     prepared = parsePrepared(await runScript(guest.agent, prepareScript(path, name), call), name);
   } catch (error) {
     if (!(error instanceof AgentError)) throw error;
-    return await whyNotPrepared(run, error);
+    return await whyNotPrepared(run, path, error);
   }
-  // A shell of another kind.
-  if (!prepared) return 'noShell';
+  if (!prepared)
+    return await discard(run, file, shellNotStarted(path, 'the guest’s shell was killed, or speaks nonsense'));
   if (prepared.kind === 'refused') return refusedEnding(prepared.problem, path, prepared.words);
   const { temporary, target, canSum } = prepared;
   const filled = await fill(run, file, temporary, canSum);
@@ -52,6 +51,8 @@ export async function writeBeside(run: ActionRun, file: WantedFile): Promise<End
     const ending = await discard(run, file, filled ?? interrupted(path));
     return filled && ending;
   }
+  // What held it up, a freeze for instance, may have lasted.
+  if (run.withdrawn.aborted) return await withdraw(run, file, true);
   const placing: Placing = { temporary, target, sha256: file.sha256, canSum, mode: file.mode, owner: file.owner };
   await run.note({ stage: 'placing', path, placing } satisfies WriteNote);
   return await place(run, file, placing);
@@ -107,18 +108,6 @@ async function fill(
     const own: Ending = { phase: 'Failed', reason: 'WriteFailed', message };
     return await endingOfFileError(run, error, guestFileWrite.name, async () => own);
   }
-}
-
-async function whyNotPrepared(
-  { guest, task, stopped }: ActionRun,
-  error: AgentError,
-): Promise<Ending | undefined | 'noShell'> {
-  if (error.outcome !== 'Refused') {
-    // Making an empty file again does no harm.
-    return error.retryable ? undefined : { phase: 'Failed', reason: failureReason(error), message: error.message };
-  }
-  const why = await whyRefused(guest.agent, task.spec.guestName, guestExec.name, stopped);
-  return why.kind === 'frozen' || why.kind === 'unreachable' ? undefined : 'noShell';
 }
 
 async function endingOf(run: ActionRun, file: WantedFile, placed: Placed): Promise<Ending> {

@@ -8,10 +8,10 @@ import {
   guestFileOpen,
   guestFileWrite,
 } from '../../../qga/commands.ts';
-import { type Action, type ActionRun, DeadlineReached, type Ending } from '../action.ts';
-import { discard, removeTemporaries } from './discard.ts';
+import type { Action, ActionRun } from '../action.ts';
+import { discard, removeTemporaries, withdraw } from './discard.ts';
 import { closeLeftOpen } from './left-open.ts';
-import { type WantedFile, wantedFile } from './wanted-file.ts';
+import { wantedFile } from './wanted-file.ts';
 import { place, writeBeside } from './write-beside.ts';
 import { writeInPlace } from './write-in-place.ts';
 import { writeNoteOf } from './write-note.ts';
@@ -25,7 +25,7 @@ export const writeFileAction: Action = {
   commands: () => [guestFileOpen.name, guestFileWrite.name, guestFileFlush.name, guestFileClose.name],
   problem: problemOf,
   async run(run) {
-    const { withdrawn } = run;
+    const { guest, withdrawn } = run;
     const file = wantedFile(writeOf(run.task), run.secret);
     const note = writeNoteOf(run.sentBefore);
     if (note?.stage === 'placing') return await place(run, file, note.placing);
@@ -36,7 +36,10 @@ export const writeFileAction: Action = {
       return { phase: 'Unknown', reason: 'OutcomeUnknown', message };
     }
     if (withdrawn.aborted) return await withdraw(run, file, note !== undefined);
+    // Where nothing was begun, the task waits better where it says for what.
+    if (!note && guest.health.state !== 'answers') return undefined;
     const shell = await hasShell(run);
+    if (shell === undefined) return await withdraw(run, file, true);
     const written = shell ? await writeBeside(run, file) : 'noShell';
     return written === 'noShell' ? await writeInPlace(run, file) : written;
   },
@@ -55,21 +58,15 @@ function problemOf(task: GuestTask): { reason: string; message: string } | undef
   return { reason: 'InvalidArguments', message: 'writeFile.contentBase64: expected base64' };
 }
 
-async function withdraw(run: ActionRun, file: WantedFile, begun: boolean): Promise<Ending | undefined> {
-  const { reason } = run.withdrawn;
-  const message = 'its deadline was over before the file was in place: nothing was changed';
-  const ending: Ending = { phase: 'Failed', reason: 'DeadlineExceeded', message };
-  if (begun) await discard(run, file, ending);
-  if (reason instanceof DeadlineReached) return ending;
-  throw reason;
-}
-
 /**
  * Whether the guest lets anybody run a shell, once its agent has told what it offers: after a restart of this process
- * that takes a moment.
+ * that takes a moment. Undefined where it has not told when nobody waits any longer.
  */
-async function hasShell({ guest, clock, stopped }: ActionRun): Promise<boolean> {
-  while (guest.health.state !== 'answers') await clock.sleep(lookAgainMs, stopped);
+async function hasShell({ guest, clock, stopped, withdrawn }: ActionRun): Promise<boolean | undefined> {
+  while (guest.health.state !== 'answers') {
+    if (withdrawn.aborted) return undefined;
+    await clock.sleep(lookAgainMs, stopped);
+  }
   const { agent, os } = guest.health.facts;
   if (os?.id === 'mswindows') return false;
   return [guestExec, guestExecStatus].every(({ name }) => agent?.allowedCommands?.includes(name));

@@ -2,6 +2,7 @@ import { GuestFile } from '../../../guest/guest-file.ts';
 import { guestFileOpen } from '../../../qga/commands.ts';
 import { AgentError } from '../../../qga/errors.ts';
 import type { ActionRun, Ending } from '../action.ts';
+import { withdraw } from './discard.ts';
 import { endingOfFileError } from './file-failure.ts';
 import { sha256Of, type WantedFile } from './wanted-file.ts';
 import type { WriteNote } from './write-note.ts';
@@ -11,14 +12,15 @@ import type { WriteNote } from './write-note.ts';
  * half of it, and nobody can tell later whose the content is.
  */
 export async function writeInPlace(run: ActionRun, file: WantedFile): Promise<Ending | undefined> {
-  const { guest, clock, stopped } = run;
+  const { guest, clock, stopped, withdrawn } = run;
   const needed = needsShell(run, file);
   if (needed) return { phase: 'Failed', reason: 'ExecNeeded', message: needed };
   await run.note({ stage: 'inPlace' } satisfies WriteNote);
   let open: GuestFile;
   try {
-    open = await GuestFile.open(guest.agent, file.path, 'w', { clock, signal: stopped });
+    open = await GuestFile.open(guest.agent, file.path, 'w', { clock, signal: stopped, unlessSent: withdrawn });
   } catch (error) {
+    if (withdrawn.aborted && error === withdrawn.reason) return await withdraw(run, file, false);
     if (!(error instanceof AgentError)) throw error;
     if (error.outcome === 'Unknown') return halfWritten(file, error.message);
     return await endingOfFileError(run, error, guestFileOpen.name, async () => ({
