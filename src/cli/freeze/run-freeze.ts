@@ -5,7 +5,7 @@ import { Interrupted } from '../connect/interruption.ts';
 import type { Session } from '../connect/session.ts';
 import { freshName } from '../object-name.ts';
 import { startLocal } from './local-command.ts';
-import { type CommandEnd, type FreezeStory, isDecided, isEnding, isOver, waitingLine } from './outcome.ts';
+import { type CommandEnd, type FreezeStory, isBroken, isDecided, isEnding, isOver, waitingLine } from './outcome.ts';
 import { type Release, releaseWindow } from './release.ts';
 import { type FreezeRequest, windowOf } from './window.ts';
 
@@ -89,7 +89,7 @@ async function untilDecided(
 }
 
 function isHeld(window: FsFreezeWindow): boolean {
-  return window.status?.phase === 'Frozen' && !isEnding(window);
+  return window.status?.phase === 'Frozen' && !isBroken(window);
 }
 
 async function whileFrozen(
@@ -103,7 +103,12 @@ async function whileFrozen(
   tell(`frozen: window ${metadata.name}, for ${seconds}s at most${command.length > 0 ? '' : '; Ctrl-C thaws'}`);
   const watching = new AbortController();
   const states = follow(cluster, fsFreezeWindows, metadata, clock, AbortSignal.any([signal, watching.signal]));
-  const ending = untilHolds(states, isEnding);
+  let isTold = false;
+  const ending = untilHolds(states, isEnding, (seen) => {
+    if (isTold || !isBroken(seen) || isEnding(seen)) return;
+    isTold = true;
+    tell(`kubectl qga: not all guests are frozen any more: ${seen.status?.failureReason}`);
+  });
   if (command.length === 0) {
     await ending;
     return undefined;

@@ -1,0 +1,112 @@
+import { describe, expect, it } from 'vitest';
+import type { FsFreezeWindow } from '../../../src/api/resources.ts';
+import type { FsFreezeWindowStatus } from '../../../src/api/schema/fs-freeze-window.ts';
+import { Interrupted } from '../../../src/cli/connect/interruption.ts';
+import type { Session } from '../../../src/cli/connect/session.ts';
+import { exitCodeOfFreeze } from '../../../src/cli/freeze/outcome.ts';
+import { detached, freezeAround } from '../../../src/cli/freeze/run-freeze.ts';
+import type { FreezeRequest } from '../../../src/cli/freeze/window.ts';
+import { plain } from '../../../src/cli/print/paint.ts';
+import { after } from '../manager/objects.ts';
+import { FakeClock } from '../support/fake-clock.ts';
+import { fixedRandom } from '../support/fixed-random.ts';
+import { WatchedCluster } from '../support/watched-cluster.ts';
+
+const ofEach: FreezeRequest = {
+  target: { selector: { matchLabels: { app: 'web' } } },
+  seconds: 600,
+  group: false,
+  policy: 'Required',
+  mountpoints: [],
+  waitSeconds: 60,
+};
+const frozen: FsFreezeWindowStatus = { phase: 'Frozen', frozenAt: after(0) };
+/** One guest of several was lost: the others are still held. */
+const broken: FsFreezeWindowStatus = { ...frozen, failureReason: 'ConsistencyLost' };
+const over: FsFreezeWindowStatus = {
+  ...broken,
+  phase: 'Failed',
+  verdict: 'ConsistencyLost',
+  endedBy: 'Release',
+  completionTime: after(5000),
+};
+
+/** A person's session, and the window that it makes. */
+function aSession() {
+  const watched = new WatchedCluster();
+  const interrupt = new AbortController();
+  const clock = new FakeClock();
+  const told: string[] = [];
+  const session: Session = {
+    cluster: watched as unknown as Session['cluster'],
+    server: 'https://api.test',
+    namespace: 'team-a',
+    clock,
+    random: fixedRandom,
+    signal: interrupt.signal,
+    paint: plain,
+    print: () => {},
+    tell: (...lines) => told.push(...lines),
+  };
+  const window = () => [...watched.memory.objects.values()][0] as FsFreezeWindow;
+  return {
+    session,
+    clock,
+    told,
+    interrupt: () => interrupt.abort(new Interrupted('SIGINT')),
+    window,
+    /** What the manager finds, once everybody has heard of what was before. */
+    async finds(status: FsFreezeWindowStatus) {
+      await clock.advance(0);
+      watched.changeStatus(window().metadata, status);
+      await clock.advance(0);
+    },
+  };
+}
+
+describe('a freeze of each guest on its own, one of which is lost', () => {
+  it('goes on for the others, says so, and lets them go on Ctrl-C', async () => {
+    const { session, finds, interrupt, window, told, clock } = aSession();
+
+    const ended = freezeAround(session, ofEach, []);
+    await finds(frozen);
+    await finds(broken);
+    const releasedUnasked = window().spec.release;
+    interrupt();
+    await clock.advance(0);
+    const released = window().spec.release;
+    await finds(over);
+
+    expect([releasedUnasked, released]).toEqual([undefined, true]);
+    expect(told.join('\n')).toContain('not all guests are frozen any more');
+    expect(exitCodeOfFreeze(await ended)).toBe(123);
+  });
+
+  it('lets the others go when the command ends', async () => {
+    const { session, finds, window, told } = aSession();
+
+    const ended = freezeAround(session, ofEach, ['sleep', '0.2']);
+    await finds(frozen);
+    await finds(broken);
+    await expect.poll(() => window().spec.release).toBe(true);
+    await finds(over);
+
+    const story = await ended;
+    expect(story.releasedByUs).toBe(false);
+    expect(exitCodeOfFreeze(story)).toBe(123);
+    expect(told.join('\n')).toContain('not all guests are frozen any more');
+  });
+
+  it('lets the others go where nobody is there to hold them', async () => {
+    const { session, finds, window, clock } = aSession();
+
+    const ended = detached(session, ofEach);
+    await finds(broken);
+    await clock.advance(0);
+    const released = window().spec.release;
+    await finds(over);
+
+    expect(released).toBe(true);
+    expect(await ended).toMatchObject({ frozen: false });
+  });
+});
