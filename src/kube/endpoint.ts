@@ -14,7 +14,7 @@ export interface TlsOptions {
 
 /** Where the API server is, and how to be let in. */
 export interface Endpoint {
-  /** As `https://10.0.0.1:6443`. */
+  /** As `https://10.0.0.1:6443`, or with a path below which the API is. */
   server: string;
   tls: TlsOptions;
   /** What a person's commands are about when they name no namespace. */

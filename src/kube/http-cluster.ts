@@ -48,6 +48,8 @@ const watchStallMs = 4 * 60_000;
 /** The API server over HTTP: one pool of connections, JSON both ways, every failure an ApiError. */
 export class HttpCluster implements Cluster {
   readonly #endpoint: Endpoint;
+  /** A proxy such as Rancher's serves each cluster's API below a path of its own. */
+  readonly #base: { origin: string; path: string };
   readonly #timeoutMs: number;
   readonly #random: () => number;
   /** Watches hold their connections for minutes: they have a pool of their own. */
@@ -56,6 +58,8 @@ export class HttpCluster implements Cluster {
 
   constructor({ endpoint, timeoutMs = defaultTimeoutMs, random }: HttpClusterOptions) {
     this.#endpoint = endpoint;
+    const { origin, pathname } = new URL(endpoint.server);
+    this.#base = { origin, path: pathname.replace(/\/+$/, '') };
     this.#timeoutMs = timeoutMs;
     this.#random = random;
     const connect = { ...endpoint.tls, keepAlive: true, keepAliveInitialDelay: 30_000, timeout: 10_000 };
@@ -213,9 +217,9 @@ export class HttpCluster implements Cluster {
   async #send(request: Request, dispatcher: Agent): Promise<Dispatcher.ResponseData> {
     const { method, path, body, contentType = 'application/json', signal } = request;
     return await dispatcher.request({
-      origin: this.#endpoint.server,
+      origin: this.#base.origin,
       method,
-      path,
+      path: this.#base.path + path,
       headers: {
         ...(await this.#credentials()),
         accept: 'application/json',
