@@ -110,3 +110,49 @@ describe('a freeze of each guest on its own, one of which is lost', () => {
     expect(await ended).toMatchObject({ frozen: false });
   });
 });
+
+describe('a freeze that no manager sees to', () => {
+  it.each([
+    ['a command', async (session: Session) => freezeAround(session, ofEach, ['true'])],
+    ['nobody who stays', async (session: Session) => detached(session, ofEach)],
+  ])('is given up a little after --wait, and released, for %s', async (_, freeze) => {
+    const { session, window, clock } = aSession();
+
+    const failure = freeze(session).catch((error: unknown) => error);
+    await clock.advance(74_000);
+    const before = window().spec.release;
+    await clock.advance(1000);
+
+    expect(await failure).toMatchObject({ code: 'NoManagerActed', message: expect.stringContaining('doctor') });
+    expect([before, window().spec.release]).toEqual([undefined, true]);
+  });
+
+  it('has the time that a slow guest takes once a manager has begun with it', async () => {
+    const { session, finds, window, clock } = aSession();
+
+    const ended = freezeAround(session, ofEach, ['true']);
+    await finds({ phase: 'Preparing' });
+    await clock.advance(134_000);
+    await finds(frozen);
+    await expect.poll(() => window().spec.release).toBe(true);
+    await finds({
+      ...frozen,
+      phase: 'Completed',
+      verdict: 'Consistent',
+      endedBy: 'Release',
+      completionTime: after(5000),
+    });
+
+    expect(exitCodeOfFreeze(await ended)).toBe(0);
+  });
+
+  it('is given up though a manager had begun with it', async () => {
+    const { session, finds, clock } = aSession();
+
+    const failure = freezeAround(session, ofEach, ['true']).catch((error: unknown) => error);
+    await finds({ phase: 'Preparing' });
+    await clock.advance(135_000);
+
+    expect(await failure).toMatchObject({ code: 'NoManagerActed' });
+  });
+});
