@@ -3,10 +3,12 @@ import type { FsFreezeWindow } from '../../../src/api/resources.ts';
 import type { FsFreezeWindowStatus } from '../../../src/api/schema/fs-freeze-window.ts';
 import { Interrupted } from '../../../src/cli/connect/interruption.ts';
 import type { Session } from '../../../src/cli/connect/session.ts';
+import { needsOf } from '../../../src/cli/doctor/diagnose-rights.ts';
 import { exitCodeOfFreeze } from '../../../src/cli/freeze/outcome.ts';
 import { detached, freezeAround } from '../../../src/cli/freeze/run-freeze.ts';
 import type { FreezeRequest } from '../../../src/cli/freeze/window.ts';
 import { plain } from '../../../src/cli/print/paint.ts';
+import { thaw } from '../../../src/cli/verbs/thaw.ts';
 import { after } from '../manager/objects.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { fixedRandom } from '../support/fixed-random.ts';
@@ -51,6 +53,7 @@ function aSession() {
   const window = () => [...watched.memory.objects.values()][0] as FsFreezeWindow;
   return {
     session,
+    asked: watched.asked,
     clock,
     told,
     interrupt: () => interrupt.abort(new Interrupted('SIGINT')),
@@ -154,5 +157,36 @@ describe('a freeze that no manager sees to', () => {
     await clock.advance(135_000);
 
     expect(await failure).toMatchObject({ code: 'NoManagerActed' });
+  });
+});
+
+describe('the rights that the doctor asks about are those that are used', () => {
+  const good = { ...frozen, phase: 'Completed', verdict: 'Consistent', endedBy: 'Release' } as const;
+
+  it('by a freeze', async () => {
+    const { session, asked, finds, window, clock } = aSession();
+
+    const ended = freezeAround(session, ofEach, ['true']);
+    await finds(frozen);
+    await expect.poll(() => window().spec.release).toBe(true);
+    await clock.advance(0);
+    await finds({ ...good, completionTime: after(5000) });
+    await ended;
+
+    expect([...asked].toSorted()).toEqual(needsOf('freeze').toSorted());
+  });
+
+  it('by a thaw', async () => {
+    const { session, asked, finds, window } = aSession();
+    void detached(session, ofEach);
+    await finds(frozen);
+    asked.clear();
+
+    const ended = thaw(session, `window/${window().metadata.name}`, { timeout: 60 });
+    await finds(frozen);
+    await finds({ ...good, completionTime: after(5000) });
+
+    expect(await ended).toBe(0);
+    expect([...asked].toSorted()).toEqual(needsOf('thaw').toSorted());
   });
 });

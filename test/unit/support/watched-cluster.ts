@@ -27,7 +27,9 @@ export class WatchedCluster implements Pick<Cluster, 'get' | 'create' | 'mergePa
 
   async list<T extends KubeObject>(resource: Resource<T>, { fieldSelector }: ListOptions): Promise<ObjectList<T>> {
     this.asked.add(`list ${resource.plural}`);
-    const items = [...this.memory.objects.values()].filter((each) => fieldSelector === selectorOf(each));
+    const items = [...this.memory.objects.values()].filter(
+      (each) => each.kind === resource.kind && (fieldSelector ?? selectorOf(each)) === selectorOf(each),
+    );
     return { items: items as T[], resourceVersion: '1' };
   }
 
