@@ -30,9 +30,9 @@ async function sh(script: string, args: string[] = [], env: Record<string, strin
   return await run('/bin/sh', ['-ec', script, 'sh', ...args], { env: environment(env), timeoutMs: 110_000 });
 }
 
-function environment(env: Record<string, string>): Record<string, string> {
+function environment(env: Record<string, string>): Record<string, string> & NodeJS.ProcessEnv {
   const path = [folder('bin'), harnessPaths().controlPlane, process.env['PATH']].join(':');
-  return { PATH: path, KUBECONFIG: freezes.kubeconfig(), ...env };
+  return { ...process.env, PATH: path, KUBECONFIG: freezes.kubeconfig(), ...env };
 }
 
 /** A STAND-IN for a program of the hypervisor: it notes how it was called, and does no more than `does`. */
