@@ -15,6 +15,14 @@ kubectl() { command kubectl --namespace "$namespace" "$@"; }
 release() { kubectl patch ffw "$window" --type=merge -p '{"spec":{"release":true}}'; }
 explain() { kubectl get ffw "$window" -o jsonpath='{.status.phase}: {.status.conditions[?(@.type=="Completed")].message}{"\n"}' >&2; }
 
+# A shell hears that its job is cancelled only between two commands, or while it waits for one.
+child=
+heeding() { "$@" & child=$!; wait "$child" && code=0 || code=$?; child=; return "$code"; }
+let_go() { [ -z "$child" ] || kill "$child" || true; release >&2 || true; }
+# On these, dash and busybox end without what is trapped for EXIT.
+trap 'exit 129' HUP; trap 'exit 130' INT; trap 'exit 143' TERM
+trap let_go EXIT
+
 kubectl create -f - <<EOF
 apiVersion: qga.dev/v1alpha1
 kind: FsFreezeWindow
@@ -26,13 +34,11 @@ spec:
   startingDeadlineSeconds: 60
   ttlSecondsAfterFinished: 604800
 EOF
-# An interrupted job lets go at once.
-trap 'release >&2 || true' EXIT
 
 # Ends as soon as it is known: with 0 when all guests are frozen, with 1 when they can't be.
-kubectl wait "ffw/$window" --for=jsonpath="{.status['phase','endedBy']}"=Frozen --timeout=120s || { explain; exit 1; }
+heeding command kubectl --namespace "$namespace" wait "ffw/$window" --for=jsonpath="{.status['phase','endedBy']}"=Frozen --timeout=120s || { explain; exit 1; }
 
-"$@"
+heeding "$@"
 
 trap - EXIT
 # Refused when the guests were thawed before the backup was done.

@@ -1,7 +1,9 @@
 import type { RequestOptions } from 'node:https';
 import { createSecureContext } from 'node:tls';
+import { isDeepStrictEqual } from 'node:util';
 import { KubeConfig } from '@kubernetes/client-node';
 import type { Clock } from '../seams/clock.ts';
+import { proxyFor } from './proxy.ts';
 
 /** What a TLS connection to the API server needs. */
 export interface TlsOptions {
@@ -14,12 +16,15 @@ export interface TlsOptions {
 
 /** Where the API server is, and how to be let in. */
 export interface Endpoint {
-  /** As `https://10.0.0.1:6443`. */
+  /** As `https://10.0.0.1:6443`, or with a path below which the API is. */
   server: string;
-  tls: TlsOptions;
+  /** Another object once a certificate has changed. */
+  readonly tls: TlsOptions;
+  /** The URL of the proxy on the way there. */
+  proxy?: string | undefined;
   /** What a person's commands are about when they name no namespace. */
   namespace: string;
-  /** The headers that authenticate a request; a token that rotates on disk is followed. */
+  /** The headers that authenticate a request; a token or a certificate that rotates on disk is followed, and a plugin's. */
   authorize(): Promise<Record<string, string>>;
 }
 
@@ -80,28 +85,46 @@ async function endpointOf(config: KubeConfig, clock: Clock): Promise<Endpoint> {
     await config.applyToHTTPSOptions(options);
     return options;
   };
-  const { ca, cert, key, servername, rejectUnauthorized } = await credentials();
-  const tls = Object.fromEntries(
-    Object.entries({ ca, cert, key, servername, rejectUnauthorized }).filter(([, value]) => value !== undefined),
-  ) as TlsOptions;
-
+  let tls = tlsOf(await credentials());
   let headers: Record<string, string> = {};
   let freshUntil = Number.NEGATIVE_INFINITY;
   // Said now, in a sentence: undici would say it at the first request, and call it a lost connection.
   createSecureContext(tls);
+  const server = (config.getCurrentCluster()?.server ?? '').replace(/\/+$/, '');
 
   return {
-    server: (config.getCurrentCluster()?.server ?? '').replace(/\/+$/, ''),
-    tls,
+    server,
+    proxy: proxyFor(new URL(server), config.getCurrentCluster()?.proxyUrl, process.env),
+    get tls() {
+      return tls;
+    },
     namespace: config.getContextObject(config.getCurrentContext())?.namespace ?? 'default',
     async authorize() {
       if (clock.monotonic() >= freshUntil) {
         const options = await credentials();
         headers = { ...(options.headers as Record<string, string> | undefined) };
         if (options.auth) headers['Authorization'] = `Basic ${Buffer.from(options.auth).toString('base64')}`;
+        const found = tlsOf(options);
+        if (!isDeepStrictEqual(found, tls) && isWhole(found)) tls = found;
         freshUntil = clock.monotonic() + credentialsForMs;
       }
       return headers;
     },
   };
+}
+
+function tlsOf({ ca, cert, key, servername, rejectUnauthorized }: RequestOptions): TlsOptions {
+  return Object.fromEntries(
+    Object.entries({ ca, cert, key, servername, rejectUnauthorized }).filter(([, value]) => value !== undefined),
+  ) as TlsOptions;
+}
+
+/** A certificate may have been written, and its key not yet: the ones before are good for a while. */
+function isWhole(tls: TlsOptions): boolean {
+  try {
+    createSecureContext(tls);
+    return true;
+  } catch {
+    return false;
+  }
 }

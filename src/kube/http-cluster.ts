@@ -1,4 +1,4 @@
-import { Agent, type Dispatcher, errors as undiciErrors } from 'undici';
+import { type Dispatcher, errors as undiciErrors } from 'undici';
 import { systemClock } from '../seams/clock.ts';
 import { version } from '../version.ts';
 import type {
@@ -10,6 +10,7 @@ import type {
   WatchEvent,
   WatchOptions,
 } from './cluster.ts';
+import { Connections } from './connections.ts';
 import { servedPlurals } from './discovery.ts';
 import type { Endpoint } from './endpoint.ts';
 import { ApiError, apiErrorOf, isExpired, isUnexplained } from './errors.ts';
@@ -40,38 +41,27 @@ const defaultTimeoutMs = 30_000;
 const pageSize = 500;
 /** As client-go: a watch is ended by the server after 5 to 10 minutes, so that load moves between API servers. */
 const shortestWatchSeconds = 300;
-/** Over HTTP/2 all requests share one connection, and go on using it long after it died without a word. */
-const allowH2 = false;
-/** A watch that is silent for so long beyond its end is dead: bookmarks come about every minute. */
-const watchStallMs = 4 * 60_000;
 
 /** The API server over HTTP: one pool of connections, JSON both ways, every failure an ApiError. */
 export class HttpCluster implements Cluster {
   readonly #endpoint: Endpoint;
+  /** A proxy such as Rancher's serves each cluster's API below a path of its own. */
+  readonly #base: { origin: string; path: string };
   readonly #timeoutMs: number;
   readonly #random: () => number;
-  /** Watches hold their connections for minutes: they have a pool of their own. */
-  readonly #calls: Agent;
-  readonly #watches: Agent;
+  readonly #connections: Connections;
 
   constructor({ endpoint, timeoutMs = defaultTimeoutMs, random }: HttpClusterOptions) {
     this.#endpoint = endpoint;
+    const { origin, pathname } = new URL(endpoint.server);
+    this.#base = { origin, path: pathname.replace(/\/+$/, '') };
     this.#timeoutMs = timeoutMs;
     this.#random = random;
-    const connect = { ...endpoint.tls, keepAlive: true, keepAliveInitialDelay: 30_000, timeout: 10_000 };
-    this.#calls = new Agent({
-      connect,
-      allowH2,
-      connections: 16,
-      keepAliveTimeout: 60_000,
-      headersTimeout: timeoutMs,
-      bodyTimeout: timeoutMs,
-    });
-    this.#watches = new Agent({ connect, allowH2, headersTimeout: timeoutMs, bodyTimeout: watchStallMs });
+    this.#connections = new Connections(endpoint, timeoutMs);
   }
 
   async close(): Promise<void> {
-    await Promise.all([this.#calls.destroy(), this.#watches.destroy()]);
+    await this.#connections.close();
   }
 
   /** What the API server tells at a path that is no object's: its version, the kinds it serves. */
@@ -130,7 +120,7 @@ export class HttpCluster implements Cluster {
     };
     const path = resourcePath(resource, { namespace }) + query(parameters);
     try {
-      const response = await this.#send({ method: 'GET', path, signal }, this.#watches);
+      const response = await this.#send({ method: 'GET', path, signal }, 'watches');
       if (response.statusCode !== 200) throw await errorOf(response);
       for await (const event of parseWatch<T>(response.body)) {
         if (event.type !== 'BOOKMARK') trimmed(event.object);
@@ -190,7 +180,7 @@ export class HttpCluster implements Cluster {
     const late = () => new ApiError(0, 'Timeout', `${method} ${path} took over ${this.#timeoutMs} ms`);
     try {
       return await within(systemClock, this.#timeoutMs, late, signal, async (bounded) => {
-        const response = await this.#send({ ...request, signal: bounded }, this.#calls);
+        const response = await this.#send({ ...request, signal: bounded }, 'calls');
         if (response.statusCode >= 300) throw await this.#explained(await errorOf(response), resource, bounded);
         return trimmed((await response.body.json()) as R & Partial<KubeObject>);
       });
@@ -210,14 +200,15 @@ export class HttpCluster implements Cluster {
     return new ApiError(404, 'NotFound', `the API server serves no ${plural} of ${group}/${ofGroup}`);
   }
 
-  async #send(request: Request, dispatcher: Agent): Promise<Dispatcher.ResponseData> {
+  async #send(request: Request, use: 'calls' | 'watches'): Promise<Dispatcher.ResponseData> {
     const { method, path, body, contentType = 'application/json', signal } = request;
-    return await dispatcher.request({
-      origin: this.#endpoint.server,
+    const credentials = await this.#credentials();
+    return await this.#connections.of(use).request({
+      origin: this.#base.origin,
       method,
-      path,
+      path: this.#base.path + path,
       headers: {
-        ...(await this.#credentials()),
+        ...credentials,
         accept: 'application/json',
         'user-agent': `qga-operator/${version}`,
         ...(body && { 'content-type': contentType }),
@@ -254,7 +245,9 @@ function transportError(error: unknown, what: string): ApiError {
   if (error instanceof ApiError) return error;
   const { code } = (error ?? {}) as { code?: string };
   const problem = problemOf(error);
-  if (error instanceof undiciErrors.ConnectTimeoutError || (code !== undefined && neverSent.has(code))) {
+  const isRefusedByProxy = error instanceof undiciErrors.RequestAbortedError && problem.startsWith('Proxy response');
+  const isTooSlow = error instanceof undiciErrors.ConnectTimeoutError;
+  if (isTooSlow || isRefusedByProxy || (code !== undefined && neverSent.has(code))) {
     return new ApiError(0, 'Unreachable', `the API server can't be reached: ${problem}`, undefined, { cause: error });
   }
   const late = error instanceof undiciErrors.HeadersTimeoutError || error instanceof undiciErrors.BodyTimeoutError;
@@ -278,4 +271,6 @@ const neverSent = new Set([
   'SELF_SIGNED_CERT_IN_CHAIN',
   'DEPTH_ZERO_SELF_SIGNED_CERT',
   'ERR_TLS_CERT_ALTNAME_INVALID',
+  'UND_ERR_PRX_CONN',
+  'UND_ERR_PRX_TLS',
 ]);

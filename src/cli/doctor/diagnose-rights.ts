@@ -23,12 +23,18 @@ const verbs: Record<string, readonly Need[]> = {
   'logs (of output in Secrets)': [['get', 'secrets', core]],
   freeze: [
     ['create', 'fsfreezewindows'],
+    ['get', 'fsfreezewindows'],
+    ['list', 'fsfreezewindows'],
     ['watch', 'fsfreezewindows'],
     ['patch', 'fsfreezewindows'],
   ],
   thaw: [
+    ['get', 'fsfreezewindows'],
     ['list', 'fsfreezewindows'],
+    ['watch', 'fsfreezewindows'],
     ['patch', 'fsfreezewindows'],
+    ['list', 'guesttasks'],
+    ['list', 'guests'],
   ],
   'thaw (a freeze GuestTask made by hand)': [['patch', 'guesttasks']],
   'thaw --force': [
@@ -49,6 +55,11 @@ const verbs: Record<string, readonly Need[]> = {
 export const askedRights: readonly Omit<Right, 'allowed'>[] = [
   ...new Map(Object.values(verbs).flatMap((needs) => needs.map((need) => [nameOf(need), rightOf(need)]))).values(),
 ];
+
+/** What a verb is said to need, as `patch guests`. */
+export function needsOf(name: string): string[] {
+  return (verbs[name] ?? []).map(nameOf);
+}
 
 function rightOf([verb, resource, ofGroup = group]: Need): Omit<Right, 'allowed'> {
   return { verb, group: ofGroup, resource };

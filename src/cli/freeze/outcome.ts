@@ -29,13 +29,18 @@ export function wasFrozen({ status }: FsFreezeWindow): boolean {
 }
 
 /** Nothing more is to come that a person waits for: all are frozen, or they won't be. */
-export function isDecided({ status }: FsFreezeWindow): boolean {
-  return status?.phase === 'Frozen' || isEnding({ status });
+export function isDecided(window: FsFreezeWindow): boolean {
+  return window.status?.phase === 'Frozen' || isBroken(window);
 }
 
-/** The guests are being let go, or have been: from then on they may not be frozen. */
+/** Not all are frozen any more. Where each is on its own the others may still be held, until they are let go. */
+export function isBroken({ status }: FsFreezeWindow): boolean {
+  return status?.failureReason !== undefined || isEnding({ status });
+}
+
+/** The guests are being let go, or have been: nothing holds any of them. */
 export function isEnding({ status }: { status?: FsFreezeWindowStatus | undefined }): boolean {
-  return status?.endedBy !== undefined || status?.failureReason !== undefined || status?.completionTime !== undefined;
+  return status?.endedBy !== undefined || status?.completionTime !== undefined;
 }
 
 export function isOver({ status }: FsFreezeWindow): boolean {

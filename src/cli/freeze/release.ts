@@ -10,7 +10,7 @@ import { isEnding } from './outcome.ts';
 export type Release =
   /** Nobody had let the guests go before. */
   | { state: 'released' }
-  /** They were let go before: by their deadline, by somebody else's release, or otherwise. */
+  /** They, or one of them, were let go before: by their deadline, by somebody else's release, or otherwise. */
   | { state: 'tooLate'; message: string }
   | { state: 'gone' }
   | { state: 'failed'; message: string };
@@ -19,7 +19,7 @@ const retryMs = 500;
 
 /**
  * Lets a window's guests go, trying until the signal aborts. Never throws. The release counts only where the window was
- * just seen to hold them: who asks because a copy is done must learn that somebody else was faster.
+ * just seen to hold them all: who asks because a copy is done must learn that somebody else was faster.
  */
 export async function releaseWindow(
   cluster: Pick<Cluster, 'get' | 'mergePatch'>,
@@ -28,20 +28,23 @@ export async function releaseWindow(
   signal: AbortSignal,
 ): Promise<Release> {
   const releaseId = random.uuid();
+  let released: Release = { state: 'released' };
   for (;;) {
     try {
       const { metadata, spec, status } = await cluster.get(fsFreezeWindows, ref, { signal });
       if (spec.release) {
         // The answer to an earlier try may have been lost.
         const isOurs = metadata.annotations?.[releaseIdAnnotation] === releaseId;
-        return isOurs ? { state: 'released' } : { state: 'tooLate', message: 'somebody else released it' };
+        return isOurs ? released : { state: 'tooLate', message: 'somebody else released it' };
       }
       if (isEnding({ status })) return { state: 'tooLate', message: `it has ended: ${status?.endedBy ?? 'Failure'}` };
       const { resourceVersion } = metadata;
       const annotations = { [releaseIdAnnotation]: releaseId };
       const patch = { metadata: { resourceVersion, annotations }, spec: { release: true } };
+      // One guest was lost, and the others are still held: they are to be let go all the same.
+      if (status?.failureReason) released = { state: 'tooLate', message: `it had failed: ${status.failureReason}` };
       await cluster.mergePatch(fsFreezeWindows, ref, patch, { signal });
-      return { state: 'released' };
+      return released;
     } catch (error) {
       if (isNotFound(error)) return { state: 'gone' };
       const message = error instanceof Error ? error.message : String(error);

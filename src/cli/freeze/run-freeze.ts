@@ -4,8 +4,9 @@ import { follow, untilHolds } from '../connect/follow.ts';
 import { Interrupted } from '../connect/interruption.ts';
 import type { Session } from '../connect/session.ts';
 import { freshName } from '../object-name.ts';
+import { NoManagerActed, untilDecided } from './decision.ts';
 import { startLocal } from './local-command.ts';
-import { type CommandEnd, type FreezeStory, isDecided, isEnding, isOver, waitingLine } from './outcome.ts';
+import { type CommandEnd, type FreezeStory, isBroken, isEnding, isOver } from './outcome.ts';
 import { type Release, releaseWindow } from './release.ts';
 import { type FreezeRequest, windowOf } from './window.ts';
 
@@ -31,14 +32,14 @@ export async function freezeAround(
   try {
     await createOnce(cluster, fsFreezeWindows, window, clock, signal);
     made = true;
-    const decided = await untilDecided(session, window);
+    const decided = await untilDecided(session, window, request);
     if (decided && isHeld(decided)) end = await whileFrozen(session, window, request, command);
   } catch (error) {
     if (!made && isCertainlyNotMade(error)) throw error;
     if (error instanceof Interrupted) interruptedBy = error.signal;
     else problem = error as Error;
   }
-  const { last, release } = await letGo(session, window, request);
+  const { last, release } = await letGo(session, window, request, problem);
   if (problem) throw problem;
   return {
     window: last,
@@ -60,10 +61,10 @@ export async function detached(
   try {
     await createOnce(cluster, fsFreezeWindows, window, clock, signal);
     made = true;
-    const decided = await untilDecided(session, window);
+    const decided = await untilDecided(session, window, request);
     if (decided && isHeld(decided)) return { window: decided, frozen: true };
   } catch (error) {
-    if (made || !isCertainlyNotMade(error)) await letGo(session, window, request);
+    if (made || !isCertainlyNotMade(error)) await letGo(session, window, request, error);
     throw error;
   }
   const { last } = await letGo(session, window, request);
@@ -74,22 +75,8 @@ function newWindow({ random, namespace }: Session, request: FreezeRequest): FsFr
   return windowOf(request, { name: freshName('freeze', random), namespace });
 }
 
-/** The window once all are frozen, or won't be; undefined when somebody deleted it. */
-async function untilDecided(
-  { cluster, clock, signal, tell }: Session,
-  { metadata }: FsFreezeWindow,
-): Promise<FsFreezeWindow | undefined> {
-  let told = '';
-  const states = follow(cluster, fsFreezeWindows, metadata, clock, signal);
-  return await untilHolds(states, isDecided, ({ status }) => {
-    const line = waitingLine(status);
-    if (line !== told && process.stderr.isTTY) tell(line);
-    told = line;
-  });
-}
-
 function isHeld(window: FsFreezeWindow): boolean {
-  return window.status?.phase === 'Frozen' && !isEnding(window);
+  return window.status?.phase === 'Frozen' && !isBroken(window);
 }
 
 async function whileFrozen(
@@ -103,7 +90,12 @@ async function whileFrozen(
   tell(`frozen: window ${metadata.name}, for ${seconds}s at most${command.length > 0 ? '' : '; Ctrl-C thaws'}`);
   const watching = new AbortController();
   const states = follow(cluster, fsFreezeWindows, metadata, clock, AbortSignal.any([signal, watching.signal]));
-  const ending = untilHolds(states, isEnding);
+  let isTold = false;
+  const ending = untilHolds(states, isEnding, (seen) => {
+    if (isTold || !isBroken(seen) || isEnding(seen)) return;
+    isTold = true;
+    tell(`kubectl qga: not all guests are frozen any more: ${seen.status?.failureReason}`);
+  });
   if (command.length === 0) {
     await ending;
     return undefined;
@@ -139,11 +131,12 @@ async function orInterrupted<T>(promise: Promise<T>, signal: AbortSignal): Promi
   }
 }
 
-/** Releases the window, and waits for its last word as long as that can take. */
+/** Releases the window, and waits for its last word as long as that can take, unless what failed is that nobody has one. */
 async function letGo(
   { cluster, clock, random, tell }: Session,
   { metadata }: FsFreezeWindow,
   { seconds }: FreezeRequest,
+  problem?: unknown,
 ): Promise<{ last: FsFreezeWindow | undefined; release: Release }> {
   const patience = AbortSignal.timeout(seconds * 1000 + lastWordMs);
   const release = await releaseWindow(cluster, metadata, { clock, random }, patience);
@@ -151,6 +144,7 @@ async function letGo(
   if (release.state === 'failed') {
     tell(`kubectl qga: the release failed: ${release.message}; the guests thaw by themselves after ${seconds}s`);
   }
+  if (problem instanceof NoManagerActed) return { last: undefined, release };
   let last: FsFreezeWindow | undefined;
   const states = follow(cluster, fsFreezeWindows, metadata, clock, patience);
   try {

@@ -39,7 +39,8 @@ export function thawCommand(): Command {
   );
 }
 
-async function thaw(session: Session, name: string | undefined, options: ThawOptions): Promise<number> {
+/** Lets go of what a name or a selector names. Answers the exit code. */
+export async function thaw(session: Session, name: string | undefined, options: ThawOptions): Promise<number> {
   const plan = await planned(session, name, options.selector);
   const { windows, tasks, owed, over, strangers } = plan;
   for (const { metadata } of over) session.tell(`window ${metadata.name} is over already`);

@@ -347,6 +347,16 @@ describe('the pods', () => {
     expect(particular).not.toHaveProperty('priorityClassName');
   });
 
+  it('may be named by digits alone', async () => {
+    const objects = await rendered({ remoteHosts: [{ name: '101', uri: 'qemu+tcp://hv1/system' }] });
+
+    const deployment = named(objects, 'Deployment', 'qga-operator-host-101');
+    const pod = podOf(objects, 'Deployment', 'qga-operator-host-101');
+    const label = { labels: expect.objectContaining({ 'qga.dev/host': '101' }) as object };
+    expect(deployment).toMatchObject({ metadata: label, spec: { template: { metadata: label } } });
+    expect(pod.containers[0]?.env).toContainEqual({ name: 'QGA_NODE_NAME', value: '101' });
+  });
+
   it('take flags and variables after the chart’s own', async () => {
     const objects = await rendered(everything);
     const containerOf = (kind: string, name: string) => podOf(objects, kind, name).containers[0];

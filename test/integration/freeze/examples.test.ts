@@ -1,7 +1,10 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { parseAllDocuments } from 'yaml';
+import { eventually } from '../../harness/eventually.ts';
 import { testFolder } from '../../harness/fixtures.ts';
 import { harnessPaths } from '../../harness/paths.ts';
 import { run } from '../../harness/run.ts';
@@ -24,11 +27,12 @@ beforeAll(async () => {
 
 /** Runs a script as the examples' images would, and resolves with what it printed. */
 async function sh(script: string, args: string[] = [], env: Record<string, string> = {}): Promise<string> {
+  return await run('/bin/sh', ['-ec', script, 'sh', ...args], { env: environment(env), timeoutMs: 110_000 });
+}
+
+function environment(env: Record<string, string>): Record<string, string> & NodeJS.ProcessEnv {
   const path = [folder('bin'), harnessPaths().controlPlane, process.env['PATH']].join(':');
-  return await run('/bin/sh', ['-ec', script, 'sh', ...args], {
-    env: { PATH: path, KUBECONFIG: freezes.kubeconfig(), ...env },
-    timeoutMs: 110_000,
-  });
+  return { ...process.env, PATH: path, KUBECONFIG: freezes.kubeconfig(), ...env };
 }
 
 /** A STAND-IN for a program of the hypervisor: it notes how it was called, and does no more than `does`. */
@@ -84,6 +88,26 @@ describe('a CI job by plain kubectl', () => {
     await expect(sh('"$@"', [script, 'sleep', '4'], env)).rejects.toMatchObject({
       stderr: expect.stringContaining('too late') as string,
     });
+  });
+
+  it('lets go at once when its job is cancelled', async () => {
+    const job = spawn('/bin/sh', [script, 'sleep', '50'], {
+      env: environment({ SELECTOR: 'app=web' }),
+      stdio: 'ignore',
+    });
+    const end = once(job, 'exit');
+    const name = await eventually(
+      async () => {
+        const last = await newest('backup-');
+        return (await freezes.window(last)).status?.phase === 'Frozen' && last;
+      },
+      { what: 'a frozen window', timeoutMs: 30_000 },
+    );
+
+    job.kill('SIGTERM');
+
+    expect(await end).toEqual([143, null]);
+    expect((await over(name)).status).toMatchObject({ endedBy: 'Release' });
   });
 
   it('ends at once when the guests can not be frozen, and tells why', async () => {

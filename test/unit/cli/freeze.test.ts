@@ -164,6 +164,16 @@ describe('letting go', () => {
     expect(await releaseWindow(cluster, ref, seams, never)).toMatchObject({ state: 'tooLate' });
   });
 
+  it('is sent, but does not count as ours, where one guest was lost and the others are still held', async () => {
+    const memory = holding(aWindow({ consistency: 'PerGuest' }, { phase: 'Frozen', failureReason: 'ConsistencyLost' }));
+
+    expect(await releaseWindow(memory.cluster, ref, seams, never)).toEqual({
+      state: 'tooLate',
+      message: 'it had failed: ConsistencyLost',
+    });
+    expect(memory.objects.get('team-a/nightly')).toMatchObject({ spec: { release: true } });
+  });
+
   it('looks again where somebody changed the window meanwhile', async () => {
     const memory = holding(aWindow({}, { phase: 'Frozen' }));
     let patches = 0;

@@ -18,7 +18,7 @@ args:
 env:
   - name: QGA_NODE_NAME
     {{- if .host }}
-    value: {{ .host }}
+    value: {{ .host | quote }}
     {{- else }}
     valueFrom: { fieldRef: { fieldPath: spec.nodeName } }
     {{- end }}
