@@ -161,6 +161,7 @@ export function createNodeAgent(options: NodeAgentOptions): NodeAgent {
       guestController.enqueue(uuid);
       reports.channelRepaired?.(succeeded);
     },
+    onFinished: (uuid) => guestController.enqueue(uuid),
   });
   const factsReader = new FactsReader({
     registry,
@@ -215,11 +216,11 @@ export function createNodeAgent(options: NodeAgentOptions): NodeAgent {
   const factsController = loops.controller('guestfacts', 64, everyGuest, (uuid, until) =>
     factsReader.reconcile(uuid, until),
   );
-  const channelController = loops.controller('channel', 4, everyGuest, (uuid) => doctor.reconcile(uuid));
+  const channelController = loops.controller('channel', 4, everyGuest, (uuid, until) => doctor.reconcile(uuid, until));
   const hostController = loops.controller('guesthost', 1, theNode, (_, until) => reporter.reconcile(until));
   const domainsController = loops.controller('domains', 1, theNode, async (_, until) => {
     if (!hypervisor.info()) return {};
-    await doctor.finishAll();
+    for (const uuid of repair.unfinished()) channelController.enqueue(uuid);
     await inventory.lookAtAll(guests.cache.list(), until);
     return { requeueAfterMs: lookAtAllMs };
   });
