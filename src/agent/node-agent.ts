@@ -147,6 +147,7 @@ export function createNodeAgent(options: NodeAgentOptions): NodeAgent {
     askGuest: (uuid) => factsController.enqueue(uuid),
     isUnplugged: (uuid) => repair.isUnplugged(uuid),
     clock,
+    random,
     logger,
   });
   const doctor = new ChannelDoctor({
@@ -248,13 +249,15 @@ export function createNodeAgent(options: NodeAgentOptions): NodeAgent {
   });
   registry.onSuspicion((uuid) => factsController.enqueue(uuid));
   hypervisor.subscribe((event) => {
-    if (event.type !== 'connected' && event.type !== 'disconnected') return inventory.onEvent(event);
+    inventory.onEvent(event);
+    if (event.type !== 'connected' && event.type !== 'disconnected') return;
     const connected = event.type === 'connected';
     disconnected = event.type === 'disconnected' ? event.message : undefined;
     reports.hypervisorConnected?.(connected);
     logger.info({ event }, connected ? 'libvirt connected' : 'libvirt disconnected');
     reportHost();
     if (connected) domainsController.enqueue(node);
+    else for (const uuid of everyGuest.keys()) guestController.enqueue(uuid);
   });
 
   /** Nothing is done in a node's name before its Lease is held. */
