@@ -29,6 +29,7 @@ import { HostLease, hostLeaseName } from './host-lease.ts';
 import { HostReporter } from './host-reporter.ts';
 import { hostView, openKeys } from './host-view.ts';
 import { Inventory } from './inventory.ts';
+import { warnOfLanguage } from './libvirt-language.ts';
 import type { TaskOutcome } from './task-decision.ts';
 import { TaskExecutor } from './task-executor.ts';
 
@@ -256,8 +257,10 @@ export function createNodeAgent(options: NodeAgentOptions): NodeAgent {
     reports.hypervisorConnected?.(connected);
     logger.info({ event }, connected ? 'libvirt connected' : 'libvirt disconnected');
     reportHost();
-    if (connected) domainsController.enqueue(node);
-    else for (const uuid of everyGuest.keys()) guestController.enqueue(uuid);
+    if (connected) {
+      domainsController.enqueue(node);
+      void warnOfLanguage(hypervisor, logger, signal);
+    } else for (const uuid of everyGuest.keys()) guestController.enqueue(uuid);
   });
 
   /** Nothing is done in a node's name before its Lease is held. */
