@@ -50,8 +50,9 @@ export async function readGuestFacts(agent: GuestAgent, signal: AbortSignal): Pr
   const ask = async <R>(command: Command<Record<string, never>, R>): Promise<R | undefined> =>
     enabled.has(command.name) ? await optional(() => call(command)) : undefined;
 
-  // First what tasks rest on: a slow guest is not asked everything.
-  const bootId = enabled.has('guest-file-open') ? await optional(() => readBootId(agent, signal)) : undefined;
+  // Without it nobody could tell what became of a task whose answer is lost.
+  const readBoot = () => readBootId(agent, signal);
+  const bootId = enabled.has('guest-file-open') ? await optional(readBoot, 'needed') : undefined;
   const os = await ask(guestGetOsinfo);
   const host = await ask(guestGetHostName);
   const interfaces = await ask(guestNetworkGetInterfaces);

@@ -69,6 +69,12 @@ test.each([
   expect(live.health).not.toHaveProperty('facts.disks');
 });
 
+test('starts nothing in a guest whose boot it could have been told, but was not in time', async () => {
+  const { live } = await lookAt({ 'guest-file-open': 1000, 'guest-file-read': late, 'guest-file-close': {} });
+
+  expect(live.health).toMatchObject({ state: 'silent' });
+});
+
 test('takes an agent for silent that answers nothing any more', async () => {
   let hangs = false;
   const { live } = await lookAt({
@@ -97,7 +103,9 @@ test('sees a channel that breaks in the middle', async () => {
 
 test('asks no more of a guest that has let two questions go by', async () => {
   const slow = Object.fromEntries(
-    [...allCommands.keys()].filter((name) => !(name in wellAnswers)).map((name) => [name, late]),
+    [...allCommands.keys()]
+      .filter((name) => !(name in wellAnswers) && name !== 'guest-file-open')
+      .map((name) => [name, late]),
   );
 
   const { live, asked } = await lookAt(slow);
