@@ -17,6 +17,8 @@ export interface ChannelDoctorOptions {
   logger: Logger;
   /** A channel was mended, or could not be. */
   onTried(uuid: string, succeeded: boolean): void;
+  /** What was left unplugged is plugged in. */
+  onFinished(uuid: string): void;
 }
 
 /** Mends channels that were found broken, where it is allowed and does no harm, and plugs in what was left unplugged. */
@@ -27,20 +29,13 @@ export class ChannelDoctor {
     this.#options = options;
   }
 
-  /** Ends what an earlier life of this process began. */
-  async finishAll(): Promise<void> {
-    const { repair, logger } = this.#options;
-    for (const uuid of repair.unfinished()) {
-      try {
-        await repair.finish(uuid);
-      } catch (error) {
-        logger.error({ err: error, domain: uuid }, 'a channel that is unplugged could not be plugged in yet');
-      }
+  async reconcile(uuid: string, signal: AbortSignal): Promise<{ requeueAfterMs?: number }> {
+    const { repair, registry, guestOf, defaultPolicy, clock } = this.#options;
+    if (repair.isUnplugged(uuid)) {
+      // Once libvirt is there again, all that are unplugged are looked at.
+      if (!registry.connected) return {};
+      await this.#finish(uuid, signal);
     }
-  }
-
-  async reconcile(uuid: string): Promise<{ requeueAfterMs?: number }> {
-    const { registry, guestOf, defaultPolicy, clock } = this.#options;
     const live = registry.find(uuid);
     if (!live?.domain || !isRunning(live.domain)) return {};
     const guest = guestOf(uuid);
@@ -63,12 +58,23 @@ export class ChannelDoctor {
         return { requeueAfterMs: decision.ms };
       case 'replug':
         channel.answeredWish = wish;
-        await this.#replug(uuid, live);
+        await this.#replug(uuid, live, signal);
         return {};
     }
   }
 
-  async #replug(uuid: string, live: LiveGuest): Promise<void> {
+  /** Ends what an earlier try, or an earlier life of this process, began. */
+  async #finish(uuid: string, signal: AbortSignal): Promise<void> {
+    const { repair, registry, logger, onFinished } = this.#options;
+    await registry.get(uuid).agent.undisturbed(async () => {
+      signal.throwIfAborted();
+      await repair.finish(uuid);
+    });
+    logger.info({ domain: uuid }, 'a repair of an agent channel that was broken off has come to its end');
+    onFinished(uuid);
+  }
+
+  async #replug(uuid: string, live: LiveGuest, signal: AbortSignal): Promise<void> {
     const { repair, registry, clock, logger, onTried } = this.#options;
     const { channel } = live;
     const attempt = { at: clock.monotonic(), time: timestamp(clock.now()) };
@@ -76,7 +82,11 @@ export class ChannelDoctor {
     channel.repairs += 1;
     try {
       // A call that meets no channel would take the guest for one that has none.
-      await live.agent.undisturbed(() => repair.replug(uuid));
+      await live.agent.undisturbed(async () => {
+        // It may have waited for its turn until nobody waits for it any more.
+        signal.throwIfAborted();
+        await repair.replug(uuid);
+      });
       channel.lastRepair = { ...attempt, message: 'it was unplugged and plugged in again' };
       logger.info({ domain: uuid }, 'a broken agent channel was plugged in anew');
       onTried(uuid, true);

@@ -1,3 +1,5 @@
+import type { GuestStatus } from '../api/schema/guest.ts';
+import type { GuestAgent } from '../guest/guest-agent.ts';
 import { canAnswer } from '../guest/hypervisor.ts';
 import { AgentError } from '../qga/errors.ts';
 import type { Clock } from '../seams/clock.ts';
@@ -59,7 +61,7 @@ export class FactsReader {
     let pauseMs = known ? slowlyMs * (0.9 + 0.2 * random.next()) : soonMs;
     try {
       const facts = await readGuestFacts(live.agent, signal);
-      const drift = facts && wish !== undefined ? await clockDrift(live.agent, clock, signal) : undefined;
+      const drift = facts && wish !== undefined ? await this.#drift(live.agent, signal) : undefined;
       // An event came in between: what was read may be of a boot that is over.
       if (live.health !== asked) return { requeueAfterMs: 0 };
       if (facts) live.health = { state: 'answers', facts };
@@ -76,6 +78,16 @@ export class FactsReader {
     registry.changed(uuid);
     onRead(uuid);
     return { requeueAfterMs: pauseMs };
+  }
+
+  /** How its clock stands; undefined where it does not tell, which takes nothing from what it has told. */
+  async #drift(agent: GuestAgent, signal: AbortSignal): Promise<GuestStatus['clock']> {
+    try {
+      return await clockDrift(agent, this.#options.clock, signal);
+    } catch (error) {
+      if (error instanceof AgentError) return undefined;
+      throw error;
+    }
   }
 }
 

@@ -16,8 +16,8 @@ import {
 } from '../qga/commands.ts';
 import { clipped } from './clipped.ts';
 import { readGuestCapabilities } from './guest-capabilities.ts';
+import { optionalQuestions } from './optional-questions.ts';
 import { unblockHint } from './unblock-hint.ts';
-import { unlessRefused } from './unless-refused.ts';
 
 /** What a guest's agent tells of its guest, in the shape of Guest.status. */
 export type GuestFacts = Pick<
@@ -35,8 +35,9 @@ export type GuestFacts = Pick<
 > & { onlineVcpus?: Pick<NonNullable<GuestStatus['vcpus']>, 'online' | 'canOffline'>; bootId?: string };
 
 /**
- * Asks a guest everything that Guest.status shows. What the agent doesn't offer, or refuses, is left out. Throws an
- * AgentError when the agent doesn't answer. While the guest is frozen nothing is learned (C23): undefined.
+ * Asks a guest everything that Guest.status shows. What the agent doesn't offer or refuses, or can't answer as it should,
+ * is left out. Throws an AgentError when the agent doesn't answer at all. While the guest is frozen nothing is learned
+ * (C23): undefined.
  */
 export async function readGuestFacts(agent: GuestAgent, signal: AbortSignal): Promise<GuestFacts | undefined> {
   const call = <R>(command: Command<Record<string, never>, R>) =>
@@ -45,9 +46,13 @@ export async function readGuestFacts(agent: GuestAgent, signal: AbortSignal): Pr
   const info = await readGuestCapabilities(agent, signal);
   if (!info) return undefined;
   const enabled = new Set(info.supported_commands.filter((command) => command.enabled).map(({ name }) => name));
+  const optional = optionalQuestions(agent, signal);
   const ask = async <R>(command: Command<Record<string, never>, R>): Promise<R | undefined> =>
-    enabled.has(command.name) ? await unlessRefused(call(command)) : undefined;
+    enabled.has(command.name) ? await optional(() => call(command)) : undefined;
 
+  // Without it nobody could tell what became of a task whose answer is lost.
+  const readBoot = () => readBootId(agent, signal);
+  const bootId = enabled.has('guest-file-open') ? await optional(readBoot, 'needed') : undefined;
   const os = await ask(guestGetOsinfo);
   const host = await ask(guestGetHostName);
   const interfaces = await ask(guestNetworkGetInterfaces);
@@ -58,7 +63,6 @@ export async function readGuestFacts(agent: GuestAgent, signal: AbortSignal): Pr
   const vcpus = await ask(guestGetVcpus);
   const memoryBlocks = await ask(guestGetMemoryBlocks);
   const memoryBlock = memoryBlocks && (await ask(guestGetMemoryBlockInfo));
-  const bootId = enabled.has('guest-file-open') ? await unlessRefused(readBootId(agent, signal)) : undefined;
 
   const blockedCommands = info.supported_commands
     .filter((command) => !command.enabled)

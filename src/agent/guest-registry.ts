@@ -69,6 +69,16 @@ export class GuestRegistry {
     this.#guests.delete(uuid);
   }
 
+  /**
+   * Libvirt is there again, and its events were lost: a guest may be in another boot, with another agent, than what it told.
+   * A frozen one, or one that was silent, is asked again and again anyway.
+   */
+  reconnected(): void {
+    for (const guest of this.#guests.values()) {
+      if (guest.health.state === 'answers') guest.health = { state: 'unknown', since: 'libvirtAway' };
+    }
+  }
+
   /** How many domains there are, how many of their agents answer, and how many are frozen. */
   count(): { total: number; running: number; agentConnected: number; channelBroken: number; frozen: number } {
     const known = this.#known();

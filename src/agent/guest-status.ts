@@ -24,11 +24,12 @@ export function guestStatus(
   const facts = health.state === 'answers' ? health.facts : undefined;
   const observedGeneration = previous?.metadata.generation ?? 1;
   let conditions = previous?.status?.conditions ?? [];
+  // Most guests are as they were: until it has been asked, what it told last stands.
+  const awaited = canAnswer(domain) && health.state === 'unknown' && health.since === 'libvirtAway';
   const said = [
     runningCondition(domain),
-    agentCondition(domain, health),
-    channelCondition(domain, health, channel),
-    frozenCondition(domain, health, freeze),
+    ...(awaited ? [] : [agentCondition(domain, health), channelCondition(domain, health, channel)]),
+    ...(awaited && !freeze ? [] : [frozenCondition(domain, health, freeze)]),
     owedCondition(freeze),
   ];
   for (const condition of said) {
@@ -49,9 +50,19 @@ export function guestStatus(
   };
 }
 
+/** A Guest's status while libvirt can't be reached: nobody knows how it is, but for a freeze that this agent made. */
+export function unseenGuestStatus(guest: Guest, freeze: FreezeView | undefined, now: number): GuestStatus {
+  const message = "the agent of its host can't reach libvirt";
+  const unknown = (type: string): Said => ({ type, status: 'Unknown', reason: 'LibvirtNotConnected', message });
+  let conditions = guest.status?.conditions ?? [];
+  const types = ['Running', 'AgentConnected', 'ChannelHealthy', ...(freeze ? [] : ['Frozen'])];
+  for (const type of types) conditions = setCondition(conditions, unknown(type), now);
+  return { ...guest.status, conditions };
+}
+
 /** What a guest told before it fell silent is still the best that is known of it. */
 function lastTold(status: GuestStatus | undefined): GuestFacts {
-  const { agent, os, hostname, timezone, addresses, interfaces, filesystems, disks, users, memoryBlocks } =
+  const { agent, os, hostname, timezone, addresses, interfaces, filesystems, disks, users, memoryBlocks, vcpus } =
     status ?? {};
   return {
     ...(agent && { agent }),
@@ -64,6 +75,9 @@ function lastTold(status: GuestStatus | undefined): GuestFacts {
     ...(disks && { disks }),
     ...(users && { users }),
     ...(memoryBlocks && { memoryBlocks }),
+    ...(vcpus?.online !== undefined && {
+      onlineVcpus: { online: vcpus.online, ...(vcpus.canOffline !== undefined && { canOffline: vcpus.canOffline }) },
+    }),
   };
 }
 

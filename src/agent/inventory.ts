@@ -5,11 +5,12 @@ import type { Cluster } from '../kube/cluster.ts';
 import { isAlreadyExists, isNotFound } from '../kube/errors.ts';
 import type { Logger } from '../observability/log.ts';
 import type { Clock } from '../seams/clock.ts';
+import type { Random } from '../seams/random.ts';
 import { type DomainMetadata, parseDomainMetadata } from './domain-metadata.ts';
 import { labelledBy, labelPatch } from './guest-labels.ts';
 import { guestNames } from './guest-name.ts';
 import type { GuestRegistry } from './guest-registry.ts';
-import { guestStatus } from './guest-status.ts';
+import { guestStatus, unseenGuestStatus } from './guest-status.ts';
 import type { LiveGuest } from './live-guest.ts';
 
 export interface InventoryOptions {
@@ -27,6 +28,7 @@ export interface InventoryOptions {
   /** Whether the domain's channel is unplugged just now, to be mended. */
   isUnplugged(uuid: string): boolean;
   clock: Clock;
+  random: Random;
   logger: Logger;
 }
 
@@ -34,6 +36,9 @@ export interface InventoryOptions {
 const elsewhereRetryMs = 60_000;
 /** It runs here, so it is moving here: the other node is about to let go of it. */
 const arrivingRetryMs = 2000;
+/** A libvirt that is only restarted turns no Guest; one that stays away turns a host's Guests one by one. */
+const awayMs = 30_000;
+const awaySpreadMs = 10_000;
 
 /**
  * Keeps each domain's Guest true. `reconcile` looks at one domain and does what is needed; `onEvent` says which domain
@@ -41,14 +46,19 @@ const arrivingRetryMs = 2000;
  */
 export class Inventory {
   readonly #options: InventoryOptions;
+  /** Since when libvirt can't be reached, on the monotonic clock, where it can't. */
+  #awaySince: number;
 
   constructor(options: InventoryOptions) {
     this.#options = options;
+    this.#awaySince = options.clock.monotonic();
   }
 
   /** Takes in what libvirt tells, and asks for a look at the domain. */
   onEvent(event: HypervisorEvent): void {
     const { registry, lookAgain, clock } = this.#options;
+    if (event.type === 'disconnected') this.#awaySince = clock.monotonic();
+    if (event.type === 'connected') registry.reconnected();
     if (event.type === 'metadata') lookAgain(event.uuid);
     if (event.type !== 'lifecycle' && event.type !== 'agent') return;
     registry.get(event.uuid).departure.onEvent(event, clock.monotonic());
@@ -76,6 +86,7 @@ export class Inventory {
   /** Looks at one domain as libvirt has it, and at what its guest told last. Never waits for a guest. */
   async reconcile(uuid: string, signal: AbortSignal): Promise<{ requeueAfterMs?: number }> {
     const { hypervisor, registry, askGuest, isUnplugged, clock } = this.#options;
+    if (!registry.connected) return await this.#unseen(uuid, signal);
     const unplugged = isUnplugged(uuid);
     const askedAt = clock.monotonic();
     const seen = await hypervisor.domain(uuid, signal);
@@ -90,6 +101,18 @@ export class Inventory {
     const elsewhere = await this.#write(live, domain, signal);
     if (!elsewhere) return {};
     return { requeueAfterMs: isRunning(domain) ? arrivingRetryMs : elsewhereRetryMs };
+  }
+
+  /** Says that nobody knows how a guest is, once. What is true of it, the next connection brings. */
+  async #unseen(uuid: string, signal: AbortSignal): Promise<{ requeueAfterMs?: number }> {
+    const { cluster, registry, guestOf, node, clock, random } = this.#options;
+    const leftMs = this.#awaySince + awayMs - clock.monotonic();
+    if (leftMs > 0) return { requeueAfterMs: leftMs + awaySpreadMs * random.next() };
+    const guest = guestOf(uuid);
+    if (guest?.status?.node !== node) return {};
+    const status = unseenGuestStatus(guest, registry.find(uuid)?.freezeView, clock.now());
+    if (!isDeepStrictEqual(guest.status, status)) await cluster.replaceStatus(guests, { ...guest, status }, { signal });
+    return {};
   }
 
   /**

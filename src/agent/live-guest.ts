@@ -8,7 +8,8 @@ import type { GuestFacts } from './guest-facts.ts';
 
 /** How a guest's agent answers. */
 export type AgentHealth =
-  | { state: 'unknown' }
+  /** `since`: libvirt was away, and nobody knows whether it is still as it was told before. */
+  | { state: 'unknown'; since?: 'libvirtAway' }
   | { state: 'answers'; facts: GuestFacts }
   /** It answers, and refuses nearly everything (C21). `since`: when that was first seen, in milliseconds since the epoch. */
   | { state: 'frozen'; since: number }

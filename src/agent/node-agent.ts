@@ -29,6 +29,7 @@ import { HostLease, hostLeaseName } from './host-lease.ts';
 import { HostReporter } from './host-reporter.ts';
 import { hostView, openKeys } from './host-view.ts';
 import { Inventory } from './inventory.ts';
+import { warnOfLanguage } from './libvirt-language.ts';
 import type { TaskOutcome } from './task-decision.ts';
 import { TaskExecutor } from './task-executor.ts';
 
@@ -147,6 +148,7 @@ export function createNodeAgent(options: NodeAgentOptions): NodeAgent {
     askGuest: (uuid) => factsController.enqueue(uuid),
     isUnplugged: (uuid) => repair.isUnplugged(uuid),
     clock,
+    random,
     logger,
   });
   const doctor = new ChannelDoctor({
@@ -161,6 +163,7 @@ export function createNodeAgent(options: NodeAgentOptions): NodeAgent {
       guestController.enqueue(uuid);
       reports.channelRepaired?.(succeeded);
     },
+    onFinished: (uuid) => guestController.enqueue(uuid),
   });
   const factsReader = new FactsReader({
     registry,
@@ -215,11 +218,11 @@ export function createNodeAgent(options: NodeAgentOptions): NodeAgent {
   const factsController = loops.controller('guestfacts', 64, everyGuest, (uuid, until) =>
     factsReader.reconcile(uuid, until),
   );
-  const channelController = loops.controller('channel', 4, everyGuest, (uuid) => doctor.reconcile(uuid));
+  const channelController = loops.controller('channel', 4, everyGuest, (uuid, until) => doctor.reconcile(uuid, until));
   const hostController = loops.controller('guesthost', 1, theNode, (_, until) => reporter.reconcile(until));
   const domainsController = loops.controller('domains', 1, theNode, async (_, until) => {
     if (!hypervisor.info()) return {};
-    await doctor.finishAll();
+    for (const uuid of repair.unfinished()) channelController.enqueue(uuid);
     await inventory.lookAtAll(guests.cache.list(), until);
     return { requeueAfterMs: lookAtAllMs };
   });
@@ -247,13 +250,17 @@ export function createNodeAgent(options: NodeAgentOptions): NodeAgent {
   });
   registry.onSuspicion((uuid) => factsController.enqueue(uuid));
   hypervisor.subscribe((event) => {
-    if (event.type !== 'connected' && event.type !== 'disconnected') return inventory.onEvent(event);
+    inventory.onEvent(event);
+    if (event.type !== 'connected' && event.type !== 'disconnected') return;
     const connected = event.type === 'connected';
     disconnected = event.type === 'disconnected' ? event.message : undefined;
     reports.hypervisorConnected?.(connected);
     logger.info({ event }, connected ? 'libvirt connected' : 'libvirt disconnected');
     reportHost();
-    if (connected) domainsController.enqueue(node);
+    if (connected) {
+      domainsController.enqueue(node);
+      void warnOfLanguage(hypervisor, logger, signal);
+    } else for (const uuid of everyGuest.keys()) guestController.enqueue(uuid);
   });
 
   /** Nothing is done in a node's name before its Lease is held. */

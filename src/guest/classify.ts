@@ -3,7 +3,10 @@ import { AgentError, type AgentErrorCode, type Outcome } from '../qga/errors.ts'
 
 const longestMessage = 1024;
 
-/** How libvirt says that it did not even ask. A daemon that speaks another language gets no benefit of the doubt. */
+/**
+ * How libvirt says that it did not even ask. A daemon that speaks another language gets no benefit of the doubt, here and
+ * below: what it says comes to Unknown. docs/operations.md tells to run it with LC_ALL=C.
+ */
 const neverAsked = ['QEMU guest agent is not connected', 'Guest agent not available for now'];
 
 /**

@@ -41,29 +41,43 @@ const codesOfHungGuest = new Set<number>([
   virErrorNumber.OPERATION_TIMEOUT,
 ]);
 
+interface Pace {
+  long: boolean;
+  /** The guest's last call timed out. */
+  hung: boolean;
+}
+
 /** So many of the lanes: for any call, or for urgent ones alone. */
 class Share {
   readonly size: number;
   readonly #mostSlow: number;
+  readonly #mostLong: number;
   #served = 0;
   #slow = 0;
+  #long = 0;
 
   constructor(size: number) {
     this.size = size;
     this.#mostSlow = Math.max(1, Math.floor(size / 2));
+    // Only a call shows that a guest hangs no more, and the long ones may last for an hour.
+    this.#mostLong = Math.max(1, this.#mostSlow - 1);
   }
 
-  hasRoom(slow: boolean): boolean {
-    return this.#served < this.size && !(slow && this.#slow >= this.#mostSlow);
+  hasRoom({ long, hung }: Pace): boolean {
+    if (this.#served >= this.size || (long && this.#long >= this.#mostLong)) return false;
+    return !((long || hung) && this.#slow >= this.#mostSlow);
   }
 
   /** Counts a call until what it returns is called. */
-  take(slow: boolean): () => void {
+  take({ long, hung }: Pace): () => void {
+    const slow = Number(long || hung);
     this.#served += 1;
-    this.#slow += Number(slow);
+    this.#slow += slow;
+    this.#long += Number(long);
     return () => {
       this.#served -= 1;
-      this.#slow -= Number(slow);
+      this.#slow -= slow;
+      this.#long -= Number(long);
     };
   }
 }
@@ -73,8 +87,9 @@ class Share {
  *
  * INVARIANTS: a lane serves one call at a time; a guest has at most one call on its way, and one urgent one, since libvirt
  * would let a second one wait on its lane; guests whose last call timed out, and calls that may take long, together hold
- * half of the lanes at most (of a single lane, that one), and of those for urgent calls half, too. An urgent call takes
- * either. Apart from that, first come, first served, urgent calls before others.
+ * half of the lanes at most (of a single lane, that one), and of those for urgent calls half, too; of four lanes or more
+ * one of that half is never taken by a call that may take long. An urgent call takes either. Apart from that, first come,
+ * first served, urgent calls before others.
  */
 export class LanePool {
   readonly #lanes: Lane[];
@@ -149,17 +164,17 @@ export class LanePool {
     // A copy is gone through, since who is served leaves the list.
     for (const waiter of this.#waiting.slice()) {
       const { guest, urgent } = waiter;
-      const slow = waiter.long || this.#hung.has(guest);
+      const pace = { long: waiter.long, hung: this.#hung.has(guest) };
       const guests = urgent ? this.#served.urgent : this.#served.common;
       if (guests.has(guest)) continue;
-      const share = (urgent ? [this.#urgent, this.#common] : [this.#common]).find((each) => each.hasRoom(slow));
+      const share = (urgent ? [this.#urgent, this.#common] : [this.#common]).find((each) => each.hasRoom(pace));
       if (!share) continue;
       // The most recently used lane first: its connection most likely stands, and what isn't needed stays unopened.
       const lane = this.#idle.pop();
       if (!lane) return;
       this.#waiting.splice(this.#waiting.indexOf(waiter), 1);
       guests.add(guest);
-      const leave = share.take(slow);
+      const leave = share.take(pace);
       const giveBack = () => {
         guests.delete(guest);
         leave();

@@ -47,7 +47,7 @@ export interface AgentCallOptions {
   beforeSent?: (() => Promise<void>) | undefined;
 }
 
-/** What may take this long leaves half of the lanes to the others. */
+/** What may take this long leaves half of the lanes to the others, and one of its half to guests that hung. */
 const longCallSeconds = 60;
 
 /**

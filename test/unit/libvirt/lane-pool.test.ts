@@ -68,17 +68,36 @@ describe('a lane pool', () => {
   });
 
   test('keeps half of the lanes for the others while calls are made that may take long', async () => {
-    const pool = openPool(4);
+    const pool = openPool(6);
     const calls = longCalls(pool);
     const trims = ['t1', 't2', 't3', 't4'].map((guest) => calls.begin(guest, { long: true }));
-    const begun = ['ok1', 'ok2'].map((guest) => calls.begin(guest));
+    const begun = ['ok1', 'ok2', 'ok3'].map((guest) => calls.begin(guest));
 
-    await expect.poll(calls.guests).toEqual(['ok1', 'ok2', 't1', 't2']);
+    await expect.poll(calls.guests).toEqual(['ok1', 'ok2', 'ok3', 't1', 't2']);
 
-    for (const guest of ['ok1', 'ok2', 't1', 't2']) calls.end(guest);
+    for (const guest of calls.guests()) calls.end(guest);
     await expect.poll(calls.guests).toEqual(['t3', 't4']);
     for (const guest of ['t3', 't4']) calls.end(guest);
     await Promise.all([...trims, ...begun]);
+  });
+
+  test('leaves a lane to guests that hung, however many calls may take long', async () => {
+    const pool = openPool(4);
+    for (const guest of ['h1', 'h2']) await hang(pool, guest);
+    const calls = longCalls(pool);
+    const begun = ['t1', 't2', 't3'].map((guest) => calls.begin(guest, { long: true }));
+
+    begun.push(...['h1', 'h2'].map((guest) => calls.begin(guest)));
+
+    await expect.poll(calls.guests).toEqual(['h1', 't1']);
+    calls.end('h1');
+    await expect.poll(calls.guests).toEqual(['h2', 't1']);
+    for (const trim of ['t1', 't2', 't3']) {
+      calls.end(trim);
+      await settled();
+    }
+    calls.end('h2');
+    await Promise.all(begun);
   });
 
   test('has a lane for an urgent call though all others are taken, by a call to its own guest, too', async () => {
