@@ -181,6 +181,10 @@ const guestRotation = z.object({
 
 export const passwordRotationStatus = z.object({
   observedGeneration: z.int().optional(),
+  observedRotateNow: z
+    .string()
+    .optional()
+    .describe('The value of the annotation qga.dev/rotate-now that this was said of: until it is yours, wait.'),
   rotated: z.string().optional().describe('Guests with a password of the last turn, of all: 12/12.'),
   next: z.string().optional().describe('In how long the next turn comes, roughly, for people: 6d.'),
   nextRotationTime: time.optional().describe('When the first of the guests has its next turn.'),
