@@ -42,6 +42,8 @@ it.each([
 
 it.each([
   ['both schedule and interval', { schedule: '0 3 * * *', interval: '24h' }, 'give schedule or interval, not both'],
+  ['a date for a schedule', { schedule: '2199-01-01T00:00:00' }, 'a schedule is five fields'],
+  ['a schedule with seconds', { schedule: '0 0 3 * * *' }, 'a schedule is five fields'],
   ['an interval under a minute', { interval: '59s' }, 'of at least 1m'],
   ['an interval of no time', { interval: 'h' }, 'interval'],
   ['an interval in days', { interval: '30d' }, 'a duration such as 720h or 1h30m'],

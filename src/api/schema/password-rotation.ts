@@ -4,6 +4,7 @@ import { duration } from './duration.ts';
 import { guestResultFields } from './guest-result.ts';
 import { username } from './password.ts';
 import { passwordPolicy } from './password-policy.ts';
+import { schedule } from './schedule.ts';
 import { target } from './target.ts';
 
 const reservedPrefix = rules({
@@ -66,10 +67,7 @@ export const passwordRotationSpec = z
   .object({
     target,
     username,
-    schedule: z
-      .string()
-      .min(1)
-      .max(128)
+    schedule: schedule
       .optional()
       .describe(
         "When to rotate, as cron has it: minute, hour, day of month, month, day of week. A guest's first rotation comes at once.",
