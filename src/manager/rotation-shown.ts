@@ -51,5 +51,5 @@ export function driftMessage(username: string, look: GuestTask | undefined): str
   const account = look?.status?.password?.account;
   if (account === 'Missing') return `the guest has no account ${username} any more`;
   if (account === 'Locked') return `account ${username} was locked in the guest`;
-  return `account ${username} no longer has the Secret's password: it was changed in the guest or in the Secret, or the guest's disk was rolled back`;
+  return `account ${username} no longer has the Secret's password: it was changed in the guest or in the Secret, or the guest's disk was rolled back; rotate it, or let drift: Enforce set it back`;
 }
