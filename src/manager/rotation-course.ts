@@ -141,8 +141,9 @@ function prospective(
   context: CourseContext,
 ): Course {
   if (prospect.state === 'parked') {
-    const { failed } = prospect;
-    return { standing: 'parked', shown: parkedBy(failed, shown), failed };
+    const { failed, mayBeSet } = prospect;
+    const told = parkedBy(failed, shown, account.pending !== undefined && mayBeSet);
+    return { standing: 'parked', shown: told, failed };
   }
   if (prospect.state === 'retry' && context.now < prospect.at) {
     const { reason, message } = prospect.failed.status ?? {};

@@ -31,11 +31,12 @@ export function resultOf(
 }
 
 /** A guest in which its last attempt is not followed by another before a person steps in. */
-export function parkedBy({ status }: GuestTask, shown: GuestRotation): GuestRotation {
+export function parkedBy({ status }: GuestTask, shown: GuestRotation, mayHavePending: boolean): GuestRotation {
   const { reason = 'Failed', message = '' } = status ?? {};
   const advice =
     'mend that, and give the annotation qga.dev/rotate-now of the PasswordRotation or of the Secret a new value';
-  return { ...shown, phase: 'Failed', reason, message: `${message}: ${advice}`, parked: true };
+  const meanwhile = mayHavePending ? "; until then the Secret's pending-password may be what opens the account" : '';
+  return { ...shown, phase: 'Failed', reason, message: `${message}: ${advice}${meanwhile}`, parked: true };
 }
 
 /** The reason of a guest whose Secret is not the rotation's. */

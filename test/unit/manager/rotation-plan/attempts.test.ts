@@ -135,6 +135,28 @@ describe('an attempt that failed', () => {
     },
   );
 
+  it.each([
+    ['DeadlineExceeded', 'UnknownUser'],
+    ['NotVerified', 'NotVerified'],
+    ['UnknownUser', 'HostGone'],
+  ])('parks the guest after %s and %s with the word that it may have the pending password', (...reasons) => {
+    const tasks = reasons.map((reason, attempt) => aSet(rotation, failedWith(reason), { attempt }));
+
+    expect(plan(rotation, { secret, tasks }).status.guests?.[0]?.message).toContain(
+      'pending-password may be what opens',
+    );
+  });
+
+  it('parks the guest without that word where it has not set anything for sure', () => {
+    const reasons = ['Undeliverable', 'ReadOnlyFilesystem', 'UnknownUser'];
+    const tasks = reasons.map((reason, attempt) => aSet(rotation, failedWith(reason), { attempt }));
+
+    const { status } = plan(rotation, { secret, tasks });
+
+    expect(status).toMatchObject({ parked: 1 });
+    expect(status.guests?.[0]?.message).not.toContain('pending-password');
+  });
+
   it('does not count where the guest never saw it, and is tried ever less often', () => {
     const tasks = [0, 1, 2, 3].map((attempt) => aSet(rotation, failedWith('Undeliverable'), { attempt }));
 
