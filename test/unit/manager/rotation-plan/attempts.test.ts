@@ -206,4 +206,21 @@ describe('an attempt that failed', () => {
     const patch = pendingPatch(asked, 'a', readSecret(secret), second) as { data: Record<string, string> };
     expect(Buffer.from(patch.data['previous-password'] ?? '', 'base64').toString()).toBe(first.password);
   });
+
+  it('leaves every one that was given up in the history until another is promoted: the guest may have any of them', () => {
+    const short = aRotation({ historyLimit: 1 });
+    let given = secret;
+    for (const password of ['P2', 'P3'])
+      given = merged(given, pendingPatch(short, 'a', readSecret(given), { ...second, password })) as Secret;
+    const done = { guestUid: 'u', verified: 'True' as const, now: noon };
+    const promoted = merged(given, promotionPatch(short, 'a', readSecret(given), done)) as Secret;
+
+    expect(historyOf(given)).toEqual(['P2', first.password]);
+    expect(historyOf(promoted)).toEqual(['P2']);
+  });
 });
+
+function historyOf({ data = {} }: Secret): string[] {
+  const keys = Object.keys(data).filter((key) => key.startsWith('previous-password'));
+  return keys.toSorted().map((key) => Buffer.from(data[key] ?? '', 'base64').toString());
+}
