@@ -3,7 +3,7 @@ export interface Status {
   kind?: string;
   reason?: string;
   message?: string;
-  details?: { retryAfterSeconds?: number };
+  details?: { retryAfterSeconds?: number; causes?: { field?: string }[] };
 }
 
 /** What happened to a request that failed without an answer of the server, or with one that can't be understood. */
@@ -22,12 +22,21 @@ export class ApiError extends Error {
   readonly reason: string;
   /** The server asked to be left alone for so long. */
   readonly retryAfterSeconds: number | undefined;
+  /** Of an Invalid object the fields that are to blame, as the server names them: `metadata.labels`. */
+  readonly fields: readonly string[];
 
-  constructor(code: number, reason: string, message: string, retryAfterSeconds?: number, options?: ErrorOptions) {
+  constructor(
+    code: number,
+    reason: string,
+    message: string,
+    retryAfterSeconds?: number,
+    { fields = [], ...options }: ErrorOptions & { fields?: readonly string[] } = {},
+  ) {
     super(message, options);
     this.code = code;
     this.reason = reason;
     this.retryAfterSeconds = retryAfterSeconds;
+    this.fields = fields;
   }
 
   /** The request may have been carried out: it was sent, and no answer came back. */
@@ -73,7 +82,9 @@ const withoutStatus = (code: number) => `HTTP${code}`;
 export function errorOfStatus(code: number, status: Status, retryAfter?: string): ApiError {
   const reason = status.reason || reasonOfCode[code] || 'Unknown';
   const seconds = status.details?.retryAfterSeconds ?? (retryAfter ? Number(retryAfter) : undefined);
-  return new ApiError(code, reason, status.message || `the API server answered ${code}`, seconds || undefined);
+  const fields = (status.details?.causes ?? []).map(({ field }) => field).filter((field) => field !== undefined);
+  const message = status.message || `the API server answered ${code}`;
+  return new ApiError(code, reason, message, seconds || undefined, { fields });
 }
 
 /** Codes that say something of an object, or of what is wanted of it, where they are the API server's. */

@@ -13,6 +13,8 @@ export class InvalidSchedule extends Error {
   override readonly name = 'InvalidSchedule';
 }
 
+const cronLine = /^(@[a-z]+|\S+(\s+\S+){4})$/i;
+
 /**
  * Reads a cron line of five fields, or @daily and the like, in an IANA time zone. Where the clock is put forward, an
  * instant that it leaps over comes right after the leap; where it is put back, an hour's instant comes once, unless the
@@ -20,6 +22,12 @@ export class InvalidSchedule extends Error {
  */
 export function parseCron(schedule: string, timeZone = 'UTC'): CronSchedule {
   assertTimeZone(timeZone);
+  // The library takes a date, too, which comes once and then never again.
+  if (!cronLine.test(schedule.trim())) {
+    throw new InvalidSchedule(
+      `schedule "${schedule}" can't be understood: give five fields, minute hour day-of-month month day-of-week, or a name like @daily`,
+    );
+  }
   let cron: Cron;
   try {
     cron = new Cron(schedule, { timezone: timeZone, mode: '5-part' });

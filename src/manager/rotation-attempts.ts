@@ -12,7 +12,7 @@ export type Prospect =
   /** Another one at this instant, in milliseconds since the epoch. */
   | { state: 'retry'; at: number; attempt: number; failed: GuestTask }
   /** None before a person steps in. */
-  | { state: 'parked'; failed: GuestTask };
+  | { state: 'parked'; failed: GuestTask; mayBeSet: boolean };
 
 const firstBackoffMs = 10_000;
 const longestBackoffMs = 360_000;
@@ -28,6 +28,16 @@ const hopeless: ReadonlySet<string | undefined> = new Set([
   'CommandUnsupported',
   'NoAgentChannel',
   'ActionUnknown',
+]);
+
+/** Ends that say of themselves that nothing was set; all others leave it open. */
+const untouched: ReadonlySet<string | undefined> = new Set([
+  ...unreached,
+  ...hopeless,
+  'ActionNotAllowed',
+  'PasswordRefused',
+  'ReadOnlyFilesystem',
+  'SealBroken',
 ]);
 
 /** In the order in which they were made. */
@@ -58,7 +68,9 @@ export function prospectOf(tasks: readonly GuestTask[], backoffLimit: number): P
   const failures = failuresOf(made);
   if (!last || failures.length === 0) return { state: 'ready', attempt };
   const counted = failures.filter(isCounted).length;
-  if (hopeless.has(last.status?.reason) || counted > backoffLimit) return { state: 'parked', failed: last };
+  if (hopeless.has(last.status?.reason) || counted > backoffLimit) {
+    return { state: 'parked', failed: last, mayBeSet: made.some(mayHaveSet) };
+  }
   const waitMs = Math.min(longestBackoffMs, firstBackoffMs * 2 ** (failedInARow(made) - 1));
   return { state: 'retry', at: (endOf(last) ?? 0) + waitMs, attempt, failed: last };
 }
@@ -90,6 +102,10 @@ export function evidenceOf(tasks: readonly GuestTask[]): GuestTask[] {
 
 function isNoFailure({ spec, status }: GuestTask): boolean {
   return spec.action.setPassword === undefined || status?.phase === 'Succeeded';
+}
+
+function mayHaveSet({ status }: GuestTask): boolean {
+  return status?.phase === 'Unknown' || !untouched.has(status?.reason);
 }
 
 function isCounted({ status }: GuestTask): boolean {

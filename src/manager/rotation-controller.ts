@@ -19,6 +19,7 @@ import { RotationHands, SecretConflictError } from './rotation-hands.ts';
 import { RotationNews, type RotationNewsOptions } from './rotation-news.ts';
 import type { Problem } from './rotation-observed.ts';
 import { planRotation, type RotationPlan } from './rotation-plan.ts';
+import { refusalOf } from './rotation-refusal.ts';
 import { type AccountSecret, secretName } from './rotation-secret.ts';
 import { isTargeted } from './target.ts';
 import { WrittenSecrets } from './written-secrets.ts';
@@ -196,8 +197,7 @@ export class RotationController {
     if (error instanceof PasswordUnhashableError) return { reason: error.code, message: error.message };
     // What ails the API server as a whole is for the work queue to wait out.
     if (error instanceof ApiError && error.code !== 0 && error.code !== 429) {
-      const message = `the API server did not take the Secret or the task (${error.reason}): tried again soon`;
-      return { reason: 'SecretNotWritten', message };
+      return { reason: 'SecretNotWritten', message: refusalOf(error) };
     }
     throw error;
   }

@@ -84,8 +84,12 @@ export function courseOf(guest: Guest, tasks: readonly GuestTask[], context: Cou
     // It takes no place among those that parallelism allows: nobody knows whether the host will ever be heard again.
     const silence = hostDown(guest);
     if (open.spec.action.verifyPassword !== undefined && account?.current !== undefined) {
-      const rest = rested(shown, account, tasks, guest, context);
-      return { ...rest, account, reseal, isLook: !silence, wish: undefined, step: undefined };
+      // One whose turn has come meanwhile waits: it must not count as rotated until the look is over.
+      const prepare: Step = { do: 'prepare', guest, account, keep: undefined };
+      const stands = whyDue(guest, account, context).isDue
+        ? started(guest, shown, prepare, context)
+        : rested(shown, account, tasks, guest, context);
+      return { ...stands, account, reseal, isLook: !silence, wish: undefined, step: undefined };
     }
     const phase = open.status?.phase ?? 'Pending';
     const { reason, message } = silence ?? open.status ?? {};
@@ -137,8 +141,9 @@ function prospective(
   context: CourseContext,
 ): Course {
   if (prospect.state === 'parked') {
-    const { failed } = prospect;
-    return { standing: 'parked', shown: parkedBy(failed, shown), failed };
+    const { failed, mayBeSet } = prospect;
+    const told = parkedBy(failed, shown, account.pending !== undefined && mayBeSet);
+    return { standing: 'parked', shown: told, failed };
   }
   if (prospect.state === 'retry' && context.now < prospect.at) {
     const { reason, message } = prospect.failed.status ?? {};

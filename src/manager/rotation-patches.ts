@@ -41,7 +41,9 @@ export function pendingPatch(
   pending: Credential,
 ): object {
   const given = account.pending?.password;
-  const history = given !== undefined && given !== pending.password ? historyWith(rotation, account, given) : {};
+  // However many: until one is promoted, nobody knows which of them the guest has.
+  const history =
+    given !== undefined && given !== pending.password ? historyWith(account, given, Number.POSITIVE_INFINITY) : {};
   return patch(rotation, guestName, account, {
     annotations: pendingNotes(rotation, account, pending),
     data: { ...history, 'pending-password': encoded(pending.password) },
@@ -57,6 +59,7 @@ export function promotionPatch(
 ): object {
   const { pending, current } = account;
   if (!pending) throw new TypeError('nothing is pending');
+  const replaced = current?.password === pending.password ? undefined : current?.password;
   return patch(rotation, guestName, account, {
     annotations: {
       [annotations.passwordId]: pending.id ?? null,
@@ -68,7 +71,7 @@ export function promotionPatch(
       [annotations.pendingSetting]: null,
     },
     data: {
-      ...(current && current.password !== pending.password && historyWith(rotation, account, current.password)),
+      ...historyWith(account, replaced, rotation.spec.historyLimit),
       password: encoded(pending.password),
       'pending-password': null,
     },
@@ -158,17 +161,18 @@ function firstNotes({ metadata }: PasswordRotation, { id, setting }: Credential)
   };
 }
 
-/** The history with one more at its head, and what is too old dropped. */
+/** The history, with one more at its head if there is one, and what is too old dropped. */
 function historyWith(
-  { spec }: PasswordRotation,
   { object }: AccountSecret,
-  password: string,
+  password: string | undefined,
+  limit: number,
 ): Record<string, string | null> {
   const data = object.data ?? {};
   const old = Object.keys(data)
     .filter((key) => /^previous-password(-\d+)?$/.test(key))
     .toSorted((a, b) => ageOf(a) - ageOf(b));
-  const values = [encoded(password), ...old.map((key) => data[key] as string)].slice(0, spec.historyLimit);
+  const added = password === undefined ? [] : [encoded(password)];
+  const values = [...added, ...old.map((key) => data[key] as string)].slice(0, limit);
   return {
     ...Object.fromEntries(old.map((key) => [key, null])),
     ...Object.fromEntries(values.map((value, index) => [historyKey(index + 1), value])),

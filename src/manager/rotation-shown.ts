@@ -31,11 +31,12 @@ export function resultOf(
 }
 
 /** A guest in which its last attempt is not followed by another before a person steps in. */
-export function parkedBy({ status }: GuestTask, shown: GuestRotation): GuestRotation {
+export function parkedBy({ status }: GuestTask, shown: GuestRotation, mayHavePending: boolean): GuestRotation {
   const { reason = 'Failed', message = '' } = status ?? {};
   const advice =
     'mend that, and give the annotation qga.dev/rotate-now of the PasswordRotation or of the Secret a new value';
-  return { ...shown, phase: 'Failed', reason, message: `${message}: ${advice}`, parked: true };
+  const meanwhile = mayHavePending ? "; until then the Secret's pending-password may be what opens the account" : '';
+  return { ...shown, phase: 'Failed', reason, message: `${message}: ${advice}${meanwhile}`, parked: true };
 }
 
 /** The reason of a guest whose Secret is not the rotation's. */
@@ -51,5 +52,5 @@ export function driftMessage(username: string, look: GuestTask | undefined): str
   const account = look?.status?.password?.account;
   if (account === 'Missing') return `the guest has no account ${username} any more`;
   if (account === 'Locked') return `account ${username} was locked in the guest`;
-  return `account ${username} no longer has the Secret's password: it was changed in the guest or in the Secret, or the guest's disk was rolled back`;
+  return `account ${username} no longer has the Secret's password: it was changed in the guest or in the Secret, or the guest's disk was rolled back; rotate it, or let drift: Enforce set it back`;
 }

@@ -1,5 +1,5 @@
 import { listed } from '../api/listed.ts';
-import type { PasswordRotation } from '../api/resources.ts';
+import { type PasswordRotation, rotateNowAnnotation } from '../api/resources.ts';
 import type { Condition } from '../api/schema/common.ts';
 import type { GuestRotation, PasswordRotationStatus } from '../api/schema/password-rotation.ts';
 import { setCondition } from '../kube/conditions.ts';
@@ -26,8 +26,10 @@ export function rotationStatus(
   const last = latest(courses.map(({ account }) => account?.rotatedAt));
   const underWay = count('waiting') + count('active') > 0;
   const wait = next === undefined ? undefined : roughly(next - now);
+  const wish = rotation.metadata.annotations?.[rotateNowAnnotation];
   const status: PasswordRotationStatus = {
     observedGeneration: rotation.metadata.generation ?? 0,
+    ...(wish !== undefined && { observedRotateNow: wish }),
     rotated: `${succeeded}/${courses.length}`,
     ...(underWay ? { next: 'now' } : wait && { next: wait.text }),
     ...(next !== undefined && { nextRotationTime: timestamp(next) }),

@@ -4,6 +4,8 @@ import { sharedCluster, testNamespace } from '../harness/fixtures.ts';
 const namespace = testNamespace();
 const { apply, kubectl } = sharedCluster();
 let count = 0;
+const longName = 'n'.repeat(64);
+const longDomain = `${Array.from({ length: 5 }, () => 'd'.repeat(60)).join('.')}/n`;
 
 async function applied(spec: object, name = `r-${(count += 1)}`): Promise<{ spec: Record<string, unknown> }> {
   const whole = { target: { guestName: 'web-1' }, username: 'app', ...spec };
@@ -35,6 +37,16 @@ it.each([
   ['the shortest interval', { interval: '1m' }],
   ['a share of the fleet', { parallelism: '25%' }],
   ['further keys', { secretTemplate: { data: { 'ssh.url': 'ssh://{username}@{guest}.{namespace}' }, type: 'Opaque' } }],
+  [
+    'all that a Secret may have',
+    {
+      secretTemplate: {
+        labels: { 'app.kubernetes.io/part-of': 'Web_1.x', [longName.slice(1)]: '', 'a/b': 'v'.repeat(63) },
+        annotations: { 'reloader.stakater.com/match': 'true, and "more"', 'a.b_c-d': '', 'Example.com/x': '' },
+        data: { '.pgpass': '*:*:*:{username}:x', 'a..b': '', [longName.repeat(4).slice(3)]: 'x' },
+      },
+    },
+  ],
   ['a Windows account', { username: 'Administrator', hash: 'None' }],
 ])('takes %s', async (_, spec) => {
   await applied(spec);
@@ -42,6 +54,8 @@ it.each([
 
 it.each([
   ['both schedule and interval', { schedule: '0 3 * * *', interval: '24h' }, 'give schedule or interval, not both'],
+  ['a date for a schedule', { schedule: '2199-01-01T00:00:00' }, 'a schedule is five fields'],
+  ['a schedule with seconds', { schedule: '0 0 3 * * *' }, 'a schedule is five fields'],
   ['an interval under a minute', { interval: '59s' }, 'of at least 1m'],
   ['an interval of no time', { interval: 'h' }, 'interval'],
   ['an interval in days', { interval: '30d' }, 'a duration such as 720h or 1h30m'],
@@ -61,6 +75,21 @@ it.each([
   ['an unknown placeholder', { secretTemplate: { namePattern: '{guest}-{node}' } }, '{guest} and {username}'],
   ['a key of its own', { secretTemplate: { data: { 'previous-password-2': 'x' } } }, 'for the operator itself'],
   ['a key that no Secret has', { secretTemplate: { data: { 'a b': 'x' } } }, 'a key of a Secret'],
+  ['a key that is a folder', { secretTemplate: { data: { '..x': 'x' } } }, 'neither . nor begins with ..'],
+  ['a key of one dot', { secretTemplate: { data: { '.': 'x' } } }, 'neither . nor begins with ..'],
+  [
+    'a label with a space in its value',
+    { secretTemplate: { labels: { team: 'web team' } } },
+    "a label's value is made of",
+  ],
+  ['a label with a space in its name', { secretTemplate: { labels: { 'a b': 'x' } } }, 'a name is up to 63 letters'],
+  ['a label of too long a domain', { secretTemplate: { labels: { [longDomain]: 'x' } } }, 'a name is up to 63 letters'],
+  ['an annotation of two domains', { secretTemplate: { annotations: { 'a/b/c': 'x' } } }, 'a name is up to 63 letters'],
+  [
+    'an annotation of a long name',
+    { secretTemplate: { annotations: { [longName]: 'x' } } },
+    'a name is up to 63 letters',
+  ],
   ['a label of its own', { secretTemplate: { labels: { 'qga.dev/x': 'x' } } }, 'begin with qga.dev/'],
   ['an annotation of its own', { secretTemplate: { annotations: { 'qga.dev/x': 'x' } } }, 'begin with qga.dev/'],
   ['a misspelt field', { intervall: '1h' }, 'unknown field "spec.intervall"'],

@@ -2,6 +2,7 @@ import * as z from 'zod';
 import { conditions, listMapBy, rules, time, type ValidationRule } from './common.ts';
 import { freezeEnds, freezeFields, freezeVerdicts, microTime } from './freeze.ts';
 import { guestResultFields } from './guest-result.ts';
+import { schedule } from './schedule.ts';
 import { target } from './target.ts';
 
 const volumeSnapshot = z.object({
@@ -82,17 +83,8 @@ export const fsFreezeWindowSpec = z
       .max(2147483647)
       .optional()
       .describe('The window deletes itself this long after it finished; its VolumeSnapshots stay.'),
-    schedule: z
-      .string()
-      .max(256)
+    schedule: schedule
       .optional()
-      .meta(
-        rules({
-          rule: String.raw`self.matches('^(@(yearly|annually|monthly|weekly|daily|midnight|hourly)|[^@ \t=]+([ \t]+[^ \t=]+){4})$')`,
-          message:
-            'a schedule is five fields, minute hour day-of-month month day-of-week, or @hourly, @daily, @weekly, @monthly, @yearly; the zone is in timeZone',
-        }),
-      )
       .describe('As of a CronJob. At each of its instants a window of its own is made: the receipt.'),
     ...scheduling,
   })

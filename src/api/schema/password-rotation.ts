@@ -1,15 +1,39 @@
 import * as z from 'zod';
-import { conditions, intOrPercent, listMapBy, rules, time } from './common.ts';
+import { conditions, intOrPercent, listMapBy, rules, time, type ValidationRule } from './common.ts';
 import { duration } from './duration.ts';
 import { guestResultFields } from './guest-result.ts';
 import { username } from './password.ts';
 import { passwordPolicy } from './password-policy.ts';
+import { schedule } from './schedule.ts';
 import { target } from './target.ts';
 
-const reservedPrefix = rules({
+const reservedPrefix = {
   rule: "self.all(name, !name.startsWith('qga.dev/'))",
   message: 'names that begin with qga.dev/ are for the operator itself',
-});
+};
+
+/** As the API server takes them on a Secret: else each of them would be refused, long after the rotation was applied. */
+const nameOfALabel = namesThatAre('name');
+/** A domain may be in capitals here. */
+const nameOfAnAnnotation = namesThatAre('name.lowerAscii()');
+
+function namesThatAre(name: string): ValidationRule {
+  return {
+    rule: String.raw`self.all(name, ${name}.matches('^([a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?[A-Za-z0-9]([-._A-Za-z0-9]{0,61}[A-Za-z0-9])?$') && name.indexOf('/') <= 253)`,
+    message:
+      'a name is up to 63 letters, digits, -, _ and ., begins and ends with a letter or digit, and may have a domain and / before it',
+  };
+}
+
+const labelValue = z
+  .string()
+  .max(63)
+  .meta(
+    rules({
+      rule: "self.matches('^([A-Za-z0-9]([-._A-Za-z0-9]*[A-Za-z0-9])?)?$')",
+      message: "a label's value is made of letters, digits, -, _ and ., and begins and ends with a letter or digit",
+    }),
+  );
 
 const namePattern = z
   .string()
@@ -35,8 +59,8 @@ const extraData = z
     maxProperties: 16,
     ...rules(
       {
-        rule: "self.all(key, key.matches('^[-._a-zA-Z0-9]{1,253}$'))",
-        message: 'a key of a Secret is made of letters, digits, -, _ and .',
+        rule: "self.all(key, key.matches('^[-._a-zA-Z0-9]{1,253}$') && key != '.' && !key.startsWith('..'))",
+        message: 'a key of a Secret is made of letters, digits, -, _ and ., and is neither . nor begins with ..',
       },
       {
         rule: "self.all(key, !(key in ['username', 'password', 'pending-password']) && !key.startsWith('previous-password'))",
@@ -50,13 +74,13 @@ const secretTemplate = z
   .object({
     namePattern,
     labels: z
-      .record(z.string(), z.string().max(63))
+      .record(z.string(), labelValue)
       .optional()
-      .meta({ maxProperties: 32, ...reservedPrefix }),
+      .meta({ maxProperties: 32, ...rules(reservedPrefix, nameOfALabel) }),
     annotations: z
       .record(z.string(), z.string().max(4096))
       .optional()
-      .meta({ maxProperties: 32, ...reservedPrefix }),
+      .meta({ maxProperties: 32, ...rules(reservedPrefix, nameOfAnAnnotation) }),
     type: z.enum(['kubernetes.io/basic-auth', 'Opaque']).default('kubernetes.io/basic-auth'),
     data: extraData,
   })
@@ -66,10 +90,7 @@ export const passwordRotationSpec = z
   .object({
     target,
     username,
-    schedule: z
-      .string()
-      .min(1)
-      .max(128)
+    schedule: schedule
       .optional()
       .describe(
         "When to rotate, as cron has it: minute, hour, day of month, month, day of week. A guest's first rotation comes at once.",
@@ -181,6 +202,10 @@ const guestRotation = z.object({
 
 export const passwordRotationStatus = z.object({
   observedGeneration: z.int().optional(),
+  observedRotateNow: z
+    .string()
+    .optional()
+    .describe('The value of the annotation qga.dev/rotate-now that this was said of: until it is yours, wait.'),
   rotated: z.string().optional().describe('Guests with a password of the last turn, of all: 12/12.'),
   next: z.string().optional().describe('In how long the next turn comes, roughly, for people: 6d.'),
   nextRotationTime: time.optional().describe('When the first of the guests has its next turn.'),

@@ -1,15 +1,14 @@
-import type { PasswordRotation } from '../../api/resources.ts';
-import type { GuestRotation } from '../../api/schema/password-rotation.ts';
+import { type PasswordRotation, rotateNowAnnotation } from '../../api/resources.ts';
 import { findCondition } from '../../kube/conditions.ts';
 import type { Paint } from '../print/paint.ts';
 import { type Cell, harmless, table } from '../print/table.ts';
 
-/** How far a rotation is that was asked for when it stood as `before`. */
+/** How far a rotation is that was asked for by `wish`, the value of its annotation. */
 export interface RotationProgress {
   state: 'going' | 'rotated' | 'stuck';
   rotated: number;
   targets: number;
-  /** Of a stuck one: why a person is needed. */
+  /** Why a person is needed, now or for guests that others are still ahead of. */
   why?: string;
 }
 
@@ -21,36 +20,30 @@ const hopeless: ReadonlySet<string> = new Set([
   'NoGuestsMatched',
 ]);
 
-export function rotationProgress(before: PasswordRotation, now: PasswordRotation): RotationProgress {
-  const { guests = [], targets = 0, conditions } = now.status ?? {};
-  const last = new Map(before.status?.guests?.map(({ name, lastRotationTime }) => [name, lastRotationTime]));
-  const rotated = guests.filter((guest) => isRotated(guest, last)).length;
+/** By the counters, which are of all guests: the list has only the first hundred. */
+export function rotationProgress(wish: string, { metadata, spec, status }: PasswordRotation): RotationProgress {
+  const { targets = 0, waiting = 0, active = 0, parked = 0, conditions, observedRotateNow } = status ?? {};
   const ready = findCondition(conditions, 'Ready');
-  const stuck = (why: string): RotationProgress => ({ state: 'stuck', rotated, targets, why });
-  if (now.spec.suspend) return stuck('it is suspended: set spec.suspend to false');
-  if (ready && hopeless.has(ready.reason)) return stuck(ready.message);
-  // The list is bounded, and those that are not done come first.
-  if (guests.length > 0 && rotated === guests.length) return { state: 'rotated', rotated: targets, targets };
-  const parked = guests.filter((guest) => guest.parked);
-  const done = guests.every((guest) => guest.parked || isRotated(guest, last));
-  if (parked.length > 0 && done && !wereParked(before, parked)) return stuck(ready?.message ?? 'guests are parked');
-  return { state: 'going', rotated, targets };
+  // What was said before the manager saw the wish says nothing of it.
+  const isSeen = observedRotateNow === wish;
+  const rotated = isSeen ? targets - waiting - active - parked : 0;
+  const progress = (state: RotationProgress['state'], why?: string): RotationProgress => ({
+    state,
+    rotated,
+    targets,
+    ...(why !== undefined && { why }),
+  });
+  if (metadata.annotations?.[rotateNowAnnotation] !== wish) return progress('stuck', takenBack);
+  if (spec.suspend) return progress('stuck', 'it is suspended: set spec.suspend to false');
+  if (ready && hopeless.has(ready.reason)) return progress('stuck', ready.message);
+  if (!isSeen)
+    return progress('going', 'no manager has taken it up yet: kubectl qga doctor tells whether one is there');
+  const why = parked > 0 ? (ready?.message ?? 'guests are parked') : undefined;
+  if (waiting + active > 0) return progress('going', why);
+  return why === undefined ? progress('rotated') : progress('stuck', why);
 }
 
-function isRotated(
-  { name, lastRotationTime, parked }: GuestRotation,
-  last: ReadonlyMap<string, string | undefined>,
-): boolean {
-  return lastRotationTime !== undefined && lastRotationTime !== last.get(name) && !parked;
-}
-
-/** Whether nothing has happened yet to those that were parked before: they are taken up again. */
-function wereParked(before: PasswordRotation, parked: readonly GuestRotation[]): boolean {
-  const tasks = new Map(
-    before.status?.guests?.filter((guest) => guest.parked).map((guest) => [guest.name, guest.taskName]),
-  );
-  return parked.some(({ name, taskName }) => tasks.has(name) && tasks.get(name) === taskName);
-}
+const takenBack = `the annotation ${rotateNowAnnotation} was changed by somebody else meanwhile: guests whose turn had not come may be left out`;
 
 /** A row for each guest. */
 export function rotationLines({ status }: PasswordRotation, paint: Paint): string[] {

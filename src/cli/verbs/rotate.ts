@@ -37,7 +37,6 @@ export function rotateCommand(): Command {
 async function rotate(session: Session, name: string, options: RotateOptions): Promise<number> {
   const { cluster, namespace, clock, signal, tell, print } = session;
   const ref = { namespace, name };
-  const before = await cluster.get(passwordRotations, ref, { signal });
   const value = new Date(clock.now()).toISOString();
   const patch = { metadata: { annotations: { [rotateNowAnnotation]: value } } };
   const asked = await cluster.mergePatch(passwordRotations, ref, patch, { signal });
@@ -52,7 +51,7 @@ async function rotate(session: Session, name: string, options: RotateOptions): P
     for await (const rotation of follow(cluster, passwordRotations, ref, clock, patience)) {
       if (!rotation) throw new Error(`the PasswordRotation ${name} was deleted by somebody else`);
       last = rotation;
-      const next = rotationProgress(before, rotation);
+      const next = rotationProgress(value, rotation);
       if (next.rotated !== progress.rotated && process.stderr.isTTY) tell(`${next.rotated} of ${next.targets} rotated`);
       progress = next;
       if (progress.state !== 'going') break;
@@ -62,9 +61,13 @@ async function rotate(session: Session, name: string, options: RotateOptions): P
   }
   show(session, last, options.output);
   if (progress.state === 'stuck') tell(`kubectl qga: ${progress.why}`);
-  if (progress.state === 'going') tell(`not everywhere after ${options.timeout} s: it goes on by itself`);
+  if (progress.state === 'going') tell(tooLate(options.timeout, progress));
   if (options.output === undefined) print(`${progress.rotated} of ${progress.targets} guests rotated`);
   return { rotated: exitCodes.ok, stuck: exitCodes.wrong, going: exitCodes.timedOut }[progress.state];
+}
+
+function tooLate(timeout: number, { why }: RotationProgress): string {
+  return `not everywhere after ${timeout} s: it goes on by itself${why === undefined ? '' : `; but ${why}`}`;
 }
 
 function show(session: Session, rotation: PasswordRotation, output: RotateOptions['output']): void {

@@ -43,6 +43,7 @@ describe('a schedule', () => {
     ['a minute that no clock shows', '61 * * * *', undefined, /"61 \* \* \* \*" can't be understood.*minute: 61/],
     ['a day that no calendar has', '0 0 30 2 *', undefined, /never comes/],
     ['seconds', '*/5 * * * * *', undefined, /can't be understood/],
+    ['a date', '2199-01-01T00:00:00', undefined, /can't be understood: give five fields/],
     ['a zone that is nowhere', '0 3 * * *', 'Nowhere/Land', /no time zone "Nowhere\/Land"/],
   ])('is refused with %s', (_, schedule, timeZone, sentence) => {
     expect(() => parseCron(schedule, timeZone)).toThrow(sentence);

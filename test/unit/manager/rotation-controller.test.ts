@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
 import { rotateNowAnnotation } from '../../../src/api/resources.ts';
+import { ApiError } from '../../../src/kube/errors.ts';
 import { RotationWorld, SteppedClock } from '../support/rotation-world.ts';
 import { aGuest, aRotation } from './objects.ts';
 
@@ -77,6 +78,20 @@ it('shows that a Secret is refused without the words of the server, and tries ag
   clock.advance(30_000);
   await look();
   expect(Object.keys(world.passwords())).toEqual(['pending-password']);
+});
+
+it('shows which field of a Secret is refused', async () => {
+  const { world, look } = begin();
+  world.faultOf = (request) => {
+    if (request !== 'create secrets') return 'none';
+    throw new ApiError(422, 'Invalid', 'it says canary', undefined, { fields: ['metadata.labels'] });
+  };
+
+  await look();
+  await look();
+
+  expect(world.rotation.status?.guests?.[0]?.message).toContain('(Invalid: metadata.labels)');
+  expect(JSON.stringify(world.rotation.status)).not.toContain('canary');
 });
 
 it('seals anew what waits for a host that has another key now', async () => {

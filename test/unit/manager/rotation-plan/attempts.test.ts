@@ -135,6 +135,28 @@ describe('an attempt that failed', () => {
     },
   );
 
+  it.each([
+    ['DeadlineExceeded', 'UnknownUser'],
+    ['NotVerified', 'NotVerified'],
+    ['UnknownUser', 'HostGone'],
+  ])('parks the guest after %s and %s with the word that it may have the pending password', (...reasons) => {
+    const tasks = reasons.map((reason, attempt) => aSet(rotation, failedWith(reason), { attempt }));
+
+    expect(plan(rotation, { secret, tasks }).status.guests?.[0]?.message).toContain(
+      'pending-password may be what opens',
+    );
+  });
+
+  it('parks the guest without that word where it has not set anything for sure', () => {
+    const reasons = ['Undeliverable', 'ReadOnlyFilesystem', 'UnknownUser'];
+    const tasks = reasons.map((reason, attempt) => aSet(rotation, failedWith(reason), { attempt }));
+
+    const { status } = plan(rotation, { secret, tasks });
+
+    expect(status).toMatchObject({ parked: 1 });
+    expect(status.guests?.[0]?.message).not.toContain('pending-password');
+  });
+
   it('does not count where the guest never saw it, and is tried ever less often', () => {
     const tasks = [0, 1, 2, 3].map((attempt) => aSet(rotation, failedWith('Undeliverable'), { attempt }));
 
@@ -184,4 +206,21 @@ describe('an attempt that failed', () => {
     const patch = pendingPatch(asked, 'a', readSecret(secret), second) as { data: Record<string, string> };
     expect(Buffer.from(patch.data['previous-password'] ?? '', 'base64').toString()).toBe(first.password);
   });
+
+  it('leaves every one that was given up in the history until another is promoted: the guest may have any of them', () => {
+    const short = aRotation({ historyLimit: 1 });
+    let given = secret;
+    for (const password of ['P2', 'P3'])
+      given = merged(given, pendingPatch(short, 'a', readSecret(given), { ...second, password })) as Secret;
+    const done = { guestUid: 'u', verified: 'True' as const, now: noon };
+    const promoted = merged(given, promotionPatch(short, 'a', readSecret(given), done)) as Secret;
+
+    expect(historyOf(given)).toEqual(['P2', first.password]);
+    expect(historyOf(promoted)).toEqual(['P2']);
+  });
 });
+
+function historyOf({ data = {} }: Secret): string[] {
+  const keys = Object.keys(data).filter((key) => key.startsWith('previous-password'));
+  return keys.toSorted().map((key) => Buffer.from(data[key] ?? '', 'base64').toString());
+}

@@ -44,6 +44,7 @@ describe('drift', () => {
 
     expect(steps).toEqual([]);
     expect(status).toMatchObject({ drifted: 1, rotated: '1/1', guests: [{ reason: 'Drifted', verified: 'False' }] });
+    expect(status.guests?.[0]?.message).toContain('rotate it, or let drift: Enforce set it back');
     for (const type of ['Drifted', 'Verified']) {
       const wanted = { type, status: type === 'Drifted' ? 'True' : 'False' };
       expect(status.conditions).toContainEqual(expect.objectContaining(wanted));

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { rotateNowAnnotation } from '../../../../src/api/resources.ts';
 import { aGuest, aRotation, noon } from '../objects.ts';
-import { day, hour, plan, rotatedSecret, told } from './observed.ts';
+import { aSet, day, hour, plan, rotatedSecret, running, succeeded, told } from './observed.ts';
 
 describe('the next turn', () => {
   const at = (text: string) => Date.parse(text);
@@ -78,5 +78,16 @@ describe('the next turn', () => {
     expect(told(plan(rotation, { secret: { ...emptied, data: rest } }))).toHaveLength(1);
     expect(told(plan(asked, { secret: rotatedSecret(rotation) }))).toEqual([['prepare', 'a', undefined]]);
     expect(told(plan(asked, { secret: served }))).toEqual([]);
+  });
+
+  it('is waited for while a look is under way: whoever asked for it is told so', () => {
+    const asked = aRotation({}, { annotations: { [rotateNowAnnotation]: '1' } });
+    const secret = rotatedSecret(aRotation());
+    const tasks = [aSet(asked, succeeded), aSet(asked, running, { attempt: 1, verify: true })];
+
+    const { steps, status } = plan(asked, { secret, tasks });
+
+    expect(steps).toEqual([]);
+    expect(status).toMatchObject({ observedRotateNow: '1', waiting: 1, succeeded: 0 });
   });
 });
