@@ -1,10 +1,11 @@
 import { type GuestTask, type PasswordRotation, passwordRotations } from '../api/resources.ts';
 import type { Cluster } from '../kube/cluster.ts';
 import type { Secret } from '../kube/core-resources.ts';
-import { ApiError, isConflict, isNotFound } from '../kube/errors.ts';
+import { ApiError, isConflict, isNotFound, isPassing } from '../kube/errors.ts';
 import type { EventRecorder } from '../kube/event-recorder.ts';
 import { ObjectMemory } from '../kube/object-memory.ts';
 import type { ObjectKey } from '../kube/objects.ts';
+import { PayloadTooLargeError, SealingKeyUnusableError } from '../sealing/errors.ts';
 import type { SealedPayload } from '../sealing/payload.ts';
 import type { SealingKey } from '../sealing/sealing-key.ts';
 import type { Clock } from '../seams/clock.ts';
@@ -15,7 +16,7 @@ import { PacedStatus } from './paced-status.ts';
 import type { PasswordCraft } from './password/craft.ts';
 import { PasswordUnhashableError, YescryptUnavailableError } from './password/errors.ts';
 import type { Step } from './rotation-course.ts';
-import { RotationHands, SecretConflictError } from './rotation-hands.ts';
+import { NoSealingKeyError, RotationHands, SecretConflictError } from './rotation-hands.ts';
 import { RotationNews, type RotationNewsOptions } from './rotation-news.ts';
 import type { Problem } from './rotation-observed.ts';
 import { planRotation, type RotationPlan } from './rotation-plan.ts';
@@ -86,12 +87,16 @@ export class RotationController {
     }
     const memory = this.#memory.of(key, rotation);
     const plan = await this.#plan(rotation, memory);
-    memory.conflicts = (await this.#carryOut(rotation, memory, plan, signal)) ? memory.conflicts + 1 : 0;
+    const { isBehind, failures } = await this.#carryOut(rotation, memory, plan, signal);
+    memory.conflicts = isBehind ? memory.conflicts + 1 : 0;
     const againMs = againMsOf(plan, memory);
     memory.news.tell(rotation, plan);
     // The rest first: a status now would count it as waiting.
-    if (againMs !== undefined && plan.steps.length > stepsAtOnce) return { requeueAfterMs: againMs };
+    const isTooEarly = againMs !== undefined && plan.steps.length > stepsAtOnce;
+    if (isTooEarly && failures.length === 0) return { requeueAfterMs: againMs };
     const { dueMs } = await memory.status.write(rotation, plan.status, false, signal);
+    // Not before: what fails in one guest must not keep the others' state from being seen.
+    if (failures.length > 0) throw failures[0];
     const waits = [againMs, dueMs, plan.lookAgainMs, this.#hindranceEndsMs(memory)];
     const next = Math.min(...waits.filter((ms) => ms !== undefined));
     return Number.isFinite(next) ? { requeueAfterMs: next } : {};
@@ -140,13 +145,13 @@ export class RotationController {
     }
   }
 
-  /** True when something was not as the cache showed it, and another look will tell. */
+  /** What could not be done for one Secret becomes a hindrance; the failures are what this process can't put down to one. */
   async #carryOut(
     rotation: PasswordRotation,
     memory: RotationMemory,
     plan: RotationPlan,
     signal: AbortSignal,
-  ): Promise<boolean> {
+  ): Promise<{ isBehind: boolean; failures: unknown[] }> {
     const hands = this.#hands;
     const place = { rotation, tasks: memory.tasks, written: memory.written };
     const carryOut = async (step: Step) => {
@@ -174,32 +179,20 @@ export class RotationController {
       ...plan.drop.slice(0, stepsAtOnce).map((task) => ({ run: () => hands.drop(task, signal) })),
     ];
     const ends = await Promise.allSettled(work.map(({ run }) => run()));
+    // Something was not as the cache showed it, and another look will tell.
     let isBehind = false;
+    const failures: unknown[] = [];
     for (const [index, end] of ends.entries()) {
       if (end.status === 'fulfilled') continue;
+      signal.throwIfAborted();
       const error: unknown = end.reason;
       const secret = work[index]?.secret;
+      const problem = secret === undefined ? undefined : hindranceOf(error);
       if (isConflict(error) || isNotFound(error)) isBehind = true;
-      else if (secret === undefined) throw error;
-      else memory.hindrances.set(secret, { ...this.#hindranceOf(error, signal), until: this.#hindranceEnd() });
+      else if (secret === undefined || !problem) failures.push(error);
+      else memory.hindrances.set(secret, { ...problem, until: this.#hindranceEnd() });
     }
-    return isBehind;
-  }
-
-  /** One guest's Secret must not hold up the others. What a server says of a Secret stays out of statuses and logs. */
-  #hindranceOf(error: unknown, signal: AbortSignal): Problem {
-    signal.throwIfAborted();
-    if (error instanceof SecretConflictError) {
-      const message = `${error.message} and is left alone: rename or delete it`;
-      return { reason: error.code, message };
-    }
-    if (error instanceof PasswordUnhashableError) return { reason: error.code, message: error.message };
-    // What ails the API server as a whole is for the work queue to wait out.
-    if (error instanceof ApiError && error.code !== 0 && error.code !== 429) {
-      const message = `the API server did not take the Secret or the task (${error.reason}): tried again soon`;
-      return { reason: 'SecretNotWritten', message };
-    }
-    throw error;
+    return { isBehind, failures };
   }
 
   #hindranceEnd(): number {
@@ -221,4 +214,30 @@ function againMsOf({ steps, drop }: RotationPlan, { conflicts }: RotationMemory)
 
 function nameOf({ object }: AccountSecret): string {
   return object.metadata.name;
+}
+
+/**
+ * Why something could not be done for one Secret, which must not hold up the others; undefined where the failure is not
+ * of that Secret alone. What a server says of a Secret stays out of statuses and logs.
+ */
+function hindranceOf(error: unknown): Problem | undefined {
+  if (error instanceof SecretConflictError) {
+    const message = `${error.message} and is left alone: rename or delete it`;
+    return { reason: error.code, message };
+  }
+  if (error instanceof YescryptUnavailableError) {
+    const message = `its password was hashed with yescrypt, and is until it is rotated: ${error.message}`;
+    return { reason: error.code, message };
+  }
+  if (
+    error instanceof PasswordUnhashableError ||
+    error instanceof PayloadTooLargeError ||
+    error instanceof NoSealingKeyError ||
+    error instanceof SealingKeyUnusableError
+  )
+    return { reason: error.code, message: error.message };
+  // What ails the API server as a whole is for the work queue to wait out; a webhook that fails makes it a 500.
+  if (!(error instanceof ApiError) || (isPassing(error) && error.reason !== 'InternalError')) return undefined;
+  const message = `the API server did not take the Secret or the task (${error.reason}): tried again soon`;
+  return { reason: 'SecretNotWritten', message };
 }

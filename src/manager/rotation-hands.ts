@@ -30,6 +30,12 @@ export class SecretConflictError extends Error {
   readonly code = 'SecretConflict';
 }
 
+/** The guest's host has no key any more, or the guest is on another one by now. */
+export class NoSealingKeyError extends Error {
+  override readonly name = 'NoSealingKeyError';
+  readonly code = 'NoSealingKey';
+}
+
 /** What one rotation writes to. */
 export interface RotationPlace {
   rotation: PasswordRotation;
@@ -54,7 +60,7 @@ export class RotationHands {
     this.#options = options;
   }
 
-  /** Throws an ApiError, a SecretConflictError, or an error of the craft. */
+  /** Throws an ApiError, a SecretConflictError, a NoSealingKeyError, or an error of the craft or of the seal. */
   async carryOut(place: RotationPlace, step: Step, signal: AbortSignal): Promise<void> {
     switch (step.do) {
       case 'prepare': {
@@ -184,7 +190,7 @@ export class RotationHands {
   async #sealed(task: GuestTask, { password, setting }: Credential): Promise<GuestTask> {
     const { craft, seal, sealingKeyOf } = this.#options;
     const key = sealingKeyOf(task.spec.nodeName ?? '');
-    if (!key) throw new TypeError(`host ${task.spec.nodeName} has no key any more`);
+    if (!key) throw new NoSealingKeyError(`host ${task.spec.nodeName} has no key any more`);
     const payload: SealedPayload =
       setting === undefined
         ? { kind: 'password', password }

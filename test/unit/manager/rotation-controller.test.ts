@@ -1,5 +1,7 @@
 import { expect, it } from 'vitest';
 import { rotateNowAnnotation } from '../../../src/api/resources.ts';
+import { YescryptUnavailableError } from '../../../src/manager/password/errors.ts';
+import { SealingKeyUnusableError } from '../../../src/sealing/errors.ts';
 import { RotationWorld, SteppedClock } from '../support/rotation-world.ts';
 import { aGuest, aRotation } from './objects.ts';
 
@@ -77,6 +79,44 @@ it('shows that a Secret is refused without the words of the server, and tries ag
   clock.advance(30_000);
   await look();
   expect(Object.keys(world.passwords())).toEqual(['pending-password']);
+});
+
+it('lets the other guests go on, and is told of, where nothing can be sealed to the key of one guest’s host', async () => {
+  const { world, look } = begin();
+  world.rotation = aRotation({ parallelism: 1 });
+  world.others = [aGuest('web-2')];
+  world.sealErrorOf = (guest) => (guest === 'web-1' ? new SealingKeyUnusableError('the key k is for Y') : undefined);
+
+  for (const _ of [1, 2, 3]) await look();
+
+  expect(world.openTasks()).toMatchObject([{ spec: { guestName: 'web-2' } }]);
+  const entry = { name: 'web-1', reason: 'SealingKeyUnusable', message: 'the key k is for Y' };
+  expect(world.rotation.status?.guests).toContainEqual(expect.objectContaining(entry));
+});
+
+it('tells which guest’s password can’t be hashed any more, as where libxcrypt is gone', async () => {
+  const { world, clock, look } = begin();
+  await look();
+  for (const task of world.openTasks()) world.act(task, 'set');
+  await look();
+  world.hashError = new YescryptUnavailableError('install it');
+  clock.advance(24 * 3_600_000);
+
+  for (const _ of [1, 2]) await look();
+
+  expect(world.rotation.status?.guests).toMatchObject([{ reason: 'YescryptUnavailable' }]);
+});
+
+it('takes what ails the API server as a whole for no hindrance of a Secret: the work queue waits it out', async () => {
+  const { world, look } = begin();
+  world.faultOf = (request) => (request === 'create secrets' ? 'unavailable' : 'none');
+
+  for (const _ of [1, 2]) await look();
+  expect(world.rotation.status?.guests).toMatchObject([{ name: 'web-1' }]);
+  world.faultOf = () => 'none';
+  await look();
+
+  expect(world.openTasks()).toHaveLength(1);
 });
 
 it('seals anew what waits for a host that has another key now', async () => {

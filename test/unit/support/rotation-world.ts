@@ -31,7 +31,7 @@ export class SteppedClock implements Pick<Clock, 'now' | 'monotonic'> {
 }
 
 /** What becomes of one request: it is answered or refused, it is lost on its way, or its answer is. */
-export type RequestFault = 'none' | 'refused' | 'lost' | 'answerLost';
+export type RequestFault = 'none' | 'refused' | 'unavailable' | 'lost' | 'answerLost';
 
 /** What becomes of a task: how far its agent comes, or that none takes it. */
 export type Act = 'claim' | 'set' | 'setAndDie' | 'fail' | 'refuse' | 'loseOutcome' | 'undelivered';
@@ -52,6 +52,11 @@ export class RotationWorld {
   live: string | undefined;
   rotation: PasswordRotation;
   faultOf: (request: string) => RequestFault = () => 'none';
+  /** Guests beside the one. */
+  others: Guest[] = [];
+  /** What goes wrong where a password is hashed, or a task for a guest sealed. */
+  hashError: Error | undefined;
+  sealErrorOf: (guest: string) => Error | undefined = () => undefined;
   /** The id of the key that the guest's host has published. */
   sealingKeyId = 'k';
   /** Called whenever a Secret or the guest has changed. */
@@ -183,7 +188,7 @@ export class RotationWorld {
       rotations: { get: () => this.rotation },
       fleet: {
         tasksOf: () => this.#cachedOf<GuestTask>('guesttasks/'),
-        guestsIn: () => [this.guest],
+        guestsIn: () => [this.guest, ...this.others],
         libvirtProblemOf: () => undefined,
         hostExists: () => true,
         sealingKeyOf: () => ({ id: this.sealingKeyId, algorithm: 'a', publicKey: 'p' }),
@@ -197,9 +202,14 @@ export class RotationWorld {
       craft: {
         generate: ({ length }) => `aA${(this.#values += 1)}`.padEnd(length, 'x'),
         setting: async () => '$6$salt',
-        hash: async (password, setting) => `${setting}$${password}`,
+        hash: async (password, setting) => {
+          if (this.hashError) throw this.hashError;
+          return `${setting}$${password}`;
+        },
       },
       seal: async (task, payload, { id }) => {
+        const error = this.sealErrorOf(task.spec.guestName);
+        if (error) throw error;
         const sealed = { version: 'v1' as const, keyId: id, enc: '', ciphertext: JSON.stringify(payload) };
         return { ...task, spec: { ...task.spec, sealed } };
       },
@@ -213,6 +223,7 @@ export class RotationWorld {
       this.requests.push(what);
       const fault = this.faultOf(what);
       if (fault === 'refused') throw new ApiError(403, 'Forbidden', 'it says canary');
+      if (fault === 'unavailable') throw new ApiError(503, 'ServiceUnavailable', 'too busy');
       if (fault === 'lost') throw new ApiError(0, 'Unreachable', 'lost');
       const answer = effect();
       if (fault === 'answerLost') throw new ApiError(0, 'ConnectionLost', 'its answer is lost');
