@@ -40,7 +40,7 @@ export interface RotationControllerOptions {
 
 /** More would keep the leader's Lease and everybody else's requests waiting. */
 const stepsAtOnce = 50;
-/** A Secret that could not be written is tried again after this. */
+/** A Secret that could not be written is tried again after this, and again. */
 const hindranceMs = 30_000;
 /** The cache was behind: soon it isn't. While it stays behind, each wait is twice the one before. */
 const conflictMs = 50;
@@ -87,17 +87,19 @@ export class RotationController {
     }
     const memory = this.#memory.of(key, rotation);
     const plan = await this.#plan(rotation, memory);
-    const { isBehind, failures } = await this.#carryOut(rotation, memory, plan, signal);
+    for (const name of plan.unhindered) memory.hindrances.delete(name);
+    const { isBehind, isOtherwise, failures } = await this.#carryOut(rotation, memory, plan, signal);
     memory.conflicts = isBehind ? memory.conflicts + 1 : 0;
-    const againMs = againMsOf(plan, memory);
-    memory.news.tell(rotation, plan);
+    const after = isOtherwise ? await this.#plan(rotation, memory) : plan;
+    const againMs = againMsOf(plan, memory) ?? (isOtherwise && after.steps.length > 0 ? 1 : undefined);
+    memory.news.tell(rotation, after.courses);
     // The rest first: a status now would count it as waiting.
     const isTooEarly = againMs !== undefined && plan.steps.length > stepsAtOnce;
     if (isTooEarly && failures.length === 0) return { requeueAfterMs: againMs };
-    const { dueMs } = await memory.status.write(rotation, plan.status, false, signal);
+    const { dueMs } = await memory.status.write(rotation, after.status, false, signal);
     // Not before: what fails in one guest must not keep the others' state from being seen.
     if (failures.length > 0) throw failures[0];
-    const waits = [againMs, dueMs, plan.lookAgainMs, this.#hindranceEndsMs(memory)];
+    const waits = [againMs, dueMs, after.lookAgainMs, this.#hindranceEndsMs(memory)];
     const next = Math.min(...waits.filter((ms) => ms !== undefined));
     return Number.isFinite(next) ? { requeueAfterMs: next } : {};
   }
@@ -116,7 +118,6 @@ export class RotationController {
   async #plan(rotation: PasswordRotation, memory: RotationMemory): Promise<RotationPlan> {
     const { fleet, secretsOf, clock } = this.#options;
     const now = clock.monotonic();
-    for (const [name, { until }] of memory.hindrances) if (until <= now) memory.hindrances.delete(name);
     return planRotation({
       rotation,
       guests: fleet
@@ -124,7 +125,12 @@ export class RotationController {
         .filter((guest) => isTargeted(guest, rotation.spec.target)),
       tasks: memory.tasks.of(rotation),
       secrets: memory.written.over(secretsOf(rotation)),
-      hindrances: memory.hindrances,
+      hindrances: new Map(
+        [...memory.hindrances].map(([name, { reason, message, until }]) => [
+          name,
+          { reason, message, isRetried: until <= now },
+        ]),
+      ),
       edited: memory.edited,
       problem: await this.#hashProblem(rotation),
       sealingKeyOf: fleet.sealingKeyOf,
@@ -145,13 +151,13 @@ export class RotationController {
     }
   }
 
-  /** What could not be done for one Secret becomes a hindrance; the failures are what this process can't put down to one. */
+  /** What could not be done for one Secret becomes a hindrance of it. */
   async #carryOut(
     rotation: PasswordRotation,
     memory: RotationMemory,
     plan: RotationPlan,
     signal: AbortSignal,
-  ): Promise<{ isBehind: boolean; failures: unknown[] }> {
+  ): Promise<Outcome> {
     const hands = this.#hands;
     const place = { rotation, tasks: memory.tasks, written: memory.written };
     const carryOut = async (step: Step) => {
@@ -179,30 +185,51 @@ export class RotationController {
       ...plan.drop.slice(0, stepsAtOnce).map((task) => ({ run: () => hands.drop(task, signal) })),
     ];
     const ends = await Promise.allSettled(work.map(({ run }) => run()));
-    // Something was not as the cache showed it, and another look will tell.
-    let isBehind = false;
-    const failures: unknown[] = [];
+    const outcome: Outcome = { isBehind: false, isOtherwise: false, failures: [] };
+    const before = new Map(memory.hindrances);
+    for (const [index, { status }] of ends.entries()) {
+      if (status === 'fulfilled') memory.hindrances.delete(work[index]?.secret ?? '');
+    }
     for (const [index, end] of ends.entries()) {
       if (end.status === 'fulfilled') continue;
       signal.throwIfAborted();
       const error: unknown = end.reason;
       const secret = work[index]?.secret;
       const problem = secret === undefined ? undefined : hindranceOf(error);
-      if (isConflict(error) || isNotFound(error)) isBehind = true;
-      else if (secret === undefined || !problem) failures.push(error);
+      if (isConflict(error) || isNotFound(error)) outcome.isBehind = true;
+      else if (secret === undefined || !problem) outcome.failures.push(error);
       else memory.hindrances.set(secret, { ...problem, until: this.#hindranceEnd() });
     }
-    return { isBehind, failures };
+    outcome.isOtherwise = !sayTheSame(before, memory.hindrances);
+    return outcome;
   }
 
   #hindranceEnd(): number {
     return this.#options.clock.monotonic() + hindranceMs;
   }
 
+  /** Those that are over are tried again when something else lets them. */
   #hindranceEndsMs({ hindrances }: RotationMemory): number | undefined {
-    if (hindrances.size === 0) return undefined;
-    return Math.min(...[...hindrances.values()].map(({ until }) => until)) - this.#options.clock.monotonic();
+    const now = this.#options.clock.monotonic();
+    const left = [...hindrances.values()].map(({ until }) => until - now).filter((ms) => ms > 0);
+    return left.length > 0 ? left.reduce((a, b) => Math.min(a, b)) : undefined;
   }
+}
+
+/** What became of a plan. */
+interface Outcome {
+  /** Something was not as the cache showed it, and another look will tell. */
+  isBehind: boolean;
+  /** What hinders Secrets is not what it was when the plan was made. */
+  isOtherwise: boolean;
+  /** What can't be put down to one Secret. */
+  failures: unknown[];
+}
+
+function sayTheSame(before: ReadonlyMap<string, Problem>, after: ReadonlyMap<string, Problem>): boolean {
+  const isSame = ([name, { reason, message }]: [string, Problem]) =>
+    after.get(name)?.reason === reason && after.get(name)?.message === message;
+  return before.size === after.size && [...before].every(isSame);
 }
 
 /** In how many milliseconds what is left of a plan is gone on with; undefined where all is done. */

@@ -77,8 +77,9 @@ export function courseOf(guest: Guest, tasks: readonly GuestTask[], context: Cou
   const account = secret && readSecret(secret);
   const open = tasks.find((task) => !isTaskOver(task));
   const shown = resultOf(guest, name, account, tasks);
-  const hindrance = secret && !isOurs(secret, rotation) ? foreignSecret(name) : hindrances.get(name);
-  if (hindrance) return hindered(shown, { ...hindrance, permanent: hindrance.reason === 'SecretConflict' });
+  if (secret && !isOurs(secret, rotation)) return secretHindered(shown, foreignSecret(name));
+  const hindrance = hindrances.get(name);
+  if (hindrance && !hindrance.isRetried) return secretHindered(shown, hindrance);
   if (open) {
     const reseal = account && resealOf(open, account, context);
     // It takes no place among those that parallelism allows: nobody knows whether the host will ever be heard again.
@@ -231,6 +232,11 @@ function hindered(shown: GuestRotation, { reason, message, permanent }: Hindranc
   return permanent
     ? { standing: 'parked', shown: { ...shown, phase: 'Failed', reason, message, parked: true } }
     : { standing: 'waiting', shown: { ...shown, phase: 'Pending', reason, message } };
+}
+
+/** Somebody else's Secret needs a person. */
+export function secretHindered(shown: GuestRotation, problem: Problem): Course {
+  return hindered(shown, { ...problem, permanent: problem.reason === 'SecretConflict' });
 }
 
 function isOf({ metadata }: GuestTask, { object }: AccountSecret): boolean {

@@ -3,7 +3,6 @@ import { isTaskOver } from '../api/tasks.ts';
 import type { EventRecorder } from '../kube/event-recorder.ts';
 import { endOf } from './rotation-attempts.ts';
 import type { Course, Step } from './rotation-course.ts';
-import type { RotationPlan } from './rotation-plan.ts';
 
 export interface RotationNewsOptions {
   events: Pick<EventRecorder, 'record'>;
@@ -37,7 +36,7 @@ export class RotationNews {
     this.#options.events.record(rotation, { type: 'Normal', reason: 'Rotated', note, action: 'Rotate' });
   }
 
-  tell(rotation: PasswordRotation, { courses }: RotationPlan): void {
+  tell(rotation: PasswordRotation, courses: readonly Course[]): void {
     for (const course of courses) this.#countFailure(course);
     const told = this.#told ?? toldBefore(rotation);
     const changed = courses.filter(

@@ -119,6 +119,71 @@ it('takes what ails the API server as a whole for no hindrance of a Secret: the 
   expect(world.openTasks()).toHaveLength(1);
 });
 
+it('shows that a Secret of a rotated guest can’t be labelled as long as that is so', async () => {
+  const { world, clock, look } = begin();
+  await look();
+  for (const task of world.openTasks()) world.act(task, 'set');
+  await look();
+  const secretTemplate = { namePattern: '{guest}-{username}', labels: { team: 'web team' } };
+  world.rotation = { ...world.rotation, spec: aRotation({ secretTemplate }).spec };
+  world.faultOf = (request) => (request === 'patch secrets' ? 'refused' : 'none');
+  const shown = new Set<string | undefined>();
+
+  await look();
+  for (let second = 0; second < 120; second += 1) {
+    await look();
+    shown.add(world.rotation.status?.guests?.[0]?.reason);
+  }
+  world.faultOf = () => 'none';
+  clock.advance(30_000);
+  for (const _ of [1, 2]) await look();
+
+  expect([...shown]).toEqual(['SecretNotWritten']);
+  expect(world.rotation.status).toMatchObject({ rotated: '1/1', guests: [{ phase: 'Succeeded' }] });
+  expect(world.secret()?.metadata.labels).toMatchObject({ team: 'web team' });
+});
+
+it('forgets why a Secret could not be written once nothing is to be written to it any more', async () => {
+  const { world, clock, look } = begin();
+  await look();
+  for (const task of world.openTasks()) world.act(task, 'set');
+  await look();
+  const { spec } = world.rotation;
+  const secretTemplate = { namePattern: '{guest}-{username}', labels: { team: 'web team' } };
+  world.rotation = { ...world.rotation, spec: aRotation({ secretTemplate }).spec };
+  world.faultOf = (request) => (request === 'patch secrets' ? 'refused' : 'none');
+  for (const _ of [1, 2]) await look();
+
+  world.rotation = { ...world.rotation, spec };
+  clock.advance(30_000);
+  await look();
+
+  expect(world.rotation.status?.guests).toMatchObject([{ phase: 'Succeeded' }]);
+  clock.advance(30_000);
+  expect((await world.reconcile()).requeueAfterMs).toBeGreaterThan(60_000);
+});
+
+it('parks a guest whose Secret is somebody else’s once, however often it looks again', async () => {
+  const { world, clock, look } = begin();
+  const theirs = { metadata: { name: 'web-1-app', namespace: 'team-a' }, data: { username: 'dGhlaXJz' } };
+  world.put('secrets/web-1-app', theirs);
+  const parked = new Set<string | undefined>();
+
+  await look();
+  for (let second = 0; second < 120; second += 1) {
+    await look();
+    parked.add(world.rotation.status?.conditions?.find(({ type }) => type === 'Parked')?.status);
+  }
+
+  expect([...parked]).toEqual(['True']);
+  expect(world.events).toEqual(['Parked']);
+  expect(world.requests.filter((request) => request.startsWith('status'))).toHaveLength(1);
+  world.objects.delete('secrets/web-1-app');
+  clock.advance(30_000);
+  await look();
+  expect(Object.keys(world.passwords())).toEqual(['pending-password']);
+});
+
 it('seals anew what waits for a host that has another key now', async () => {
   const { world, look } = begin();
   await look();

@@ -61,6 +61,8 @@ export class RotationWorld {
   sealingKeyId = 'k';
   /** Called whenever a Secret or the guest has changed. */
   onEffect: (what: string) => void = () => {};
+  /** The events that were told, by their reasons. */
+  readonly events: string[] = [];
   /** What was asked of the API server. */
   readonly requests: string[] = [];
   readonly #clock: SteppedClock;
@@ -196,7 +198,7 @@ export class RotationWorld {
       // The informer selects by this label.
       secretsOf: () =>
         this.#cachedOf<Secret>('secrets/').filter(({ metadata }) => metadata.labels?.[passwordRotationLabel]),
-      events: { record: () => {} },
+      events: { record: (_, { reason }) => void this.events.push(reason) },
       clock: this.#clock as unknown as Clock,
       random: { next: this.#next, uuid: () => `id-${this.#next()}` },
       craft: {
