@@ -8,7 +8,6 @@ import { hostDown } from './reachability.ts';
 import {
   endOf,
   inOrder,
-  lastLook,
   nextAttempt,
   type Prospect,
   prospectOf,
@@ -20,7 +19,7 @@ import { type Hindrance, hindranceOf, isBlocked } from './rotation-hindrance.ts'
 import type { Problem, RotationObserved } from './rotation-observed.ts';
 import type { Turns } from './rotation-schedule.ts';
 import { type AccountSecret, type Credential, isOurs, isRequested, readSecret, secretName } from './rotation-secret.ts';
-import { driftMessage, foreignSecret, parkedBy, resultOf } from './rotation-shown.ts';
+import { driftOf, foreignSecret, parkedBy, resultOf } from './rotation-shown.ts';
 
 /** What a rotation does next in one guest. */
 export type Step =
@@ -61,6 +60,8 @@ export interface Course {
   failed?: GuestTask | undefined;
   /** Milliseconds since the epoch: when to look again though nothing happens. */
   at?: number | undefined;
+  /** However it stands: the account was last seen without the Secret's password, in words. */
+  drift?: string | undefined;
   /** When its next turn comes. */
   next?: number | undefined;
 }
@@ -74,12 +75,26 @@ export function courseOf(guest: Guest, tasks: readonly GuestTask[], context: Cou
   const { rotation, secrets, hindrances } = context;
   const name = secretName(rotation, guest.metadata.name);
   const secret = secrets.get(name);
-  const account = secret && readSecret(secret);
-  const open = tasks.find((task) => !isTaskOver(task));
+  const isForeign = secret !== undefined && !isOurs(secret, rotation);
+  const account = secret && !isForeign ? readSecret(secret) : undefined;
   const shown = resultOf(guest, name, account, tasks);
-  if (secret && !isOurs(secret, rotation)) return secretHindered(shown, foreignSecret(name));
-  const hindrance = hindrances.get(name);
-  if (hindrance && !hindrance.isRetried) return secretHindered(shown, hindrance);
+  const hindrance = isForeign ? { ...foreignSecret(name), isRetried: false } : hindrances.get(name);
+  const course =
+    hindrance && !hindrance.isRetried
+      ? secretHindered(shown, hindrance)
+      : unhindered(guest, account, tasks, shown, context);
+  // Whatever keeps it from being set back, or goes on meanwhile.
+  return { ...course, drift: driftOf(shown, account, tasks, rotation.spec.username) };
+}
+
+function unhindered(
+  guest: Guest,
+  account: AccountSecret | undefined,
+  tasks: readonly GuestTask[],
+  shown: GuestRotation,
+  context: CourseContext,
+): Course {
+  const open = tasks.find((task) => !isTaskOver(task));
   if (open) {
     const reseal = account && resealOf(open, account, context);
     // It takes no place among those that parallelism allows: nobody knows whether the host will ever be heard again.
@@ -168,19 +183,15 @@ function rested(
   const { rotation, now, edited } = context;
   const { drift, backoffLimit, driftCheckInterval } = rotation.spec;
   const made = inOrder(withValue(tasks, current));
-  const look = lastLook(made);
-  const verified = look?.status?.password?.verified ?? account.verified ?? 'Unknown';
-  const drifted = verified === 'False';
-  const rest: Course = {
-    standing: drifted ? 'drifted' : 'rotated',
-    shown: drifted
-      ? { ...shown, verified, phase: 'Failed', reason: 'Drifted', message: driftMessage(rotation.spec.username, look) }
-      : { ...shown, verified, phase: 'Succeeded' },
-  };
+  const message = driftOf(shown, account, tasks, rotation.spec.username);
+  const rest: Course =
+    message === undefined
+      ? { standing: 'rotated', shown: { ...shown, phase: 'Succeeded', verified: shown.verified ?? 'Unknown' } }
+      : { standing: 'drifted', shown: { ...shown, phase: 'Failed', reason: 'Drifted', message } };
   const canLook = current.setting !== undefined && !isBlocked(guest, 'guest-exec');
   if (!canLook || context.problem || rotation.spec.suspend || hindranceOf(guest, 'verifyPassword', context))
     return rest;
-  if (drifted && drift === 'Enforce') {
+  if (rest.standing === 'drifted' && drift === 'Enforce') {
     const course = prospective(prospectOf(made, backoffLimit), guest, account, current, rest.shown, context);
     return { ...course, standing: course.standing === 'parked' ? 'parked' : 'drifted' };
   }

@@ -184,6 +184,25 @@ it('parks a guest whose Secret is somebody else’s once, however often it looks
   expect(Object.keys(world.passwords())).toEqual(['pending-password']);
 });
 
+it('tells once of an account that drifted, however often it is tried in vain to set it back', async () => {
+  const { world, clock, look } = begin();
+  world.rotation = aRotation({ drift: 'Enforce', backoffLimit: 3 });
+  await look();
+  for (const task of world.openTasks()) world.act(task, 'set');
+  await look();
+  world.live = 'changed in the guest';
+  clock.advance(6 * 3_600_000);
+
+  for (let minute = 0; minute < 60; minute += 1) {
+    await look();
+    for (const task of world.openTasks()) world.act(task, task.spec.action.setPassword ? 'refuse' : 'set');
+    clock.advance(60_000);
+  }
+
+  expect(world.rotation.status).toMatchObject({ parked: 1, drifted: 1 });
+  expect(world.events).toEqual(['Rotated', 'Drifted', 'Parked']);
+});
+
 it('seals anew what waits for a host that has another key now', async () => {
   const { world, look } = begin();
   await look();

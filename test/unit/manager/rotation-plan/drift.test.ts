@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { PasswordRotation } from '../../../../src/api/resources.ts';
-import { aRotation, noon } from '../objects.ts';
+import { aGuest, aRotation, noon } from '../objects.ts';
 import {
   a,
   aSet,
@@ -12,6 +12,7 @@ import {
   notAsTheSecret,
   plan,
   rotatedSecret,
+  running,
   succeeded,
   told,
   verifiedAs,
@@ -61,6 +62,40 @@ describe('drift', () => {
     ]);
     expect(plan(rotation, { secret, tasks: failed }).status).toMatchObject({ parked: 1 });
     expect(plan(rotation, { secret, tasks: back }).status).toMatchObject({ drifted: 0, succeeded: 1 });
+  });
+
+  it.each([
+    [
+      'parked, since it can’t be set back',
+      { drift: 'Enforce', backoffLimit: 0 },
+      [failedWith('NotVerified')],
+      noon + hour,
+      a,
+    ],
+    ['being set back', { drift: 'Enforce' }, [running], noon + hour, a],
+    ['due while the rotation is suspended', { interval: '1h', suspend: true }, [], noon + 2 * hour, a],
+    ['due and switched off', { interval: '1h' }, [], noon + 2 * hour, aGuest('a', { running: false })],
+  ] as const)('is told of a guest that is %s', (_, spec, then, now, guest) => {
+    const rotation = aRotation(spec);
+    const tasks = [...drifted(rotation), ...then.map((status) => aSet(rotation, status, { attempt: 2 }))];
+
+    const { status } = plan(rotation, { secret: rotatedSecret(rotation), tasks, now, guests: [guest] });
+
+    expect(status).toMatchObject({ drifted: 1, guests: [{ verified: 'False' }] });
+    for (const [type, wanted] of [
+      ['Drifted', 'True'],
+      ['Verified', 'False'],
+    ]) {
+      expect(status.conditions).toContainEqual(
+        expect.objectContaining({ type, status: wanted, message: expect.stringContaining('a (Drifted)') as string }),
+      );
+    }
+  });
+
+  it('can’t be ruled out where there is no guest', () => {
+    const { status } = plan(aRotation(), { guests: [] });
+
+    expect(status.conditions).toContainEqual(expect.objectContaining({ type: 'Verified', status: 'Unknown' }));
   });
 
   it('is known until somebody has seen the account to be as the Secret says: not by an attempt that could not tell', () => {
