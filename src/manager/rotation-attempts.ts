@@ -81,10 +81,39 @@ export function lastLook(made: readonly GuestTask[]): GuestTask | undefined {
   );
 }
 
+/** When the account with one value is to be looked at. */
+export interface Looks {
+  /** The last look, or whatever came in its place, in milliseconds since the epoch. */
+  lastAt: number;
+  nextAt: number;
+  /** The last one, where it came to nothing: it is made again. */
+  failed: GuestTask | undefined;
+}
+
+/** `made` is in order; `since` is when the value was set. */
+export function looksOf(made: readonly GuestTask[], since: number, everyMs: number): Looks {
+  const ended = made.filter((task) => endOf(task) !== undefined);
+  const before = lastOtherThanFailedLook(ended);
+  const lastAt = Math.max((before && endOf(before)) ?? 0, since);
+  const last = ended.at(-1);
+  if (!last || !isFailedLook(last)) return { lastAt, nextAt: lastAt + everyMs, failed: undefined };
+  const inARow = attemptOf(last) - (before ? attemptOf(before) : -1);
+  const waitMs = Math.min(everyMs, firstBackoffMs * 2 ** (inARow - 1));
+  return { lastAt, nextAt: (endOf(last) ?? 0) + waitMs, failed: last };
+}
+
+function lastOtherThanFailedLook(made: readonly GuestTask[]): GuestTask | undefined {
+  return made.findLast((task) => endOf(task) !== undefined && !isFailedLook(task));
+}
+
+function isFailedLook({ spec, status }: GuestTask): boolean {
+  return spec.action.verifyPassword !== undefined && isOverPhase(status?.phase) && status?.phase !== 'Succeeded';
+}
+
 /** Of the tasks with one value those that tell what comes next: of attempts that the guest never saw the last. */
 export function evidenceOf(tasks: readonly GuestTask[]): GuestTask[] {
   const made = inOrder(tasks);
-  const known = [made.findLast(isNoFailure), lastLook(made), made.at(-1)];
+  const known = [made.findLast(isNoFailure), lastLook(made), lastOtherThanFailedLook(made), made.at(-1)];
   return [...known.filter((task) => task !== undefined), ...failuresOf(made).filter(isCounted)];
 }
 

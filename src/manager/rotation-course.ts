@@ -8,6 +8,7 @@ import { hostDown } from './reachability.ts';
 import {
   endOf,
   inOrder,
+  looksOf,
   nextAttempt,
   type Prospect,
   prospectOf,
@@ -19,7 +20,7 @@ import { type Hindrance, hindranceOf, isBlocked } from './rotation-hindrance.ts'
 import type { Problem, RotationObserved } from './rotation-observed.ts';
 import type { Turns } from './rotation-schedule.ts';
 import { type AccountSecret, type Credential, isOurs, isRequested, readSecret, secretName } from './rotation-secret.ts';
-import { driftOf, foreignSecret, parkedBy, resultOf } from './rotation-shown.ts';
+import { driftOf, foreignSecret, parkedBy, resultOf, whyUnseen } from './rotation-shown.ts';
 
 /** What a rotation does next in one guest. */
 export type Step =
@@ -62,6 +63,8 @@ export interface Course {
   at?: number | undefined;
   /** However it stands: the account was last seen without the Secret's password, in words. */
   drift?: string | undefined;
+  /** Looks at it come to nothing, and one would have been due long ago. */
+  isUnseen?: boolean;
   /** When its next turn comes. */
   next?: number | undefined;
 }
@@ -183,11 +186,15 @@ function rested(
   const { rotation, now, edited } = context;
   const { drift, backoffLimit, driftCheckInterval } = rotation.spec;
   const made = inOrder(withValue(tasks, current));
+  const everyMs = durationMs(driftCheckInterval);
+  const looks = looksOf(made, account.rotatedAt ?? 0, everyMs);
+  const isUnseen = looks.failed !== undefined && now >= looks.lastAt + 2 * everyMs;
   const message = driftOf(shown, account, tasks, rotation.spec.username);
+  const { verified = 'Unknown' } = shown;
   const rest: Course =
     message === undefined
-      ? { standing: 'rotated', shown: { ...shown, phase: 'Succeeded', verified: shown.verified ?? 'Unknown' } }
-      : { standing: 'drifted', shown: { ...shown, phase: 'Failed', reason: 'Drifted', message } };
+      ? { standing: 'rotated', shown: { ...shown, phase: 'Succeeded', verified, ...whyUnseen(looks) }, isUnseen }
+      : { standing: 'drifted', shown: { ...shown, phase: 'Failed', reason: 'Drifted', message }, isUnseen };
   const canLook = current.setting !== undefined && !isBlocked(guest, 'guest-exec');
   if (!canLook || context.problem || rotation.spec.suspend || hindranceOf(guest, 'verifyPassword', context))
     return rest;
@@ -196,10 +203,8 @@ function rested(
     return { ...course, standing: course.standing === 'parked' ? 'parked' : 'drifted' };
   }
   const last = made.at(-1);
-  const lookedAt = Math.max((last && endOf(last)) ?? 0, account.rotatedAt ?? 0);
-  const lookAt = edited.has(account.object.metadata.name)
-    ? lookedAt + soonMs
-    : lookedAt + durationMs(driftCheckInterval);
+  const soonAt = Math.max((last && endOf(last)) ?? 0, account.rotatedAt ?? 0) + soonMs;
+  const lookAt = edited.has(account.object.metadata.name) ? Math.min(soonAt, looks.nextAt) : looks.nextAt;
   if (now < lookAt) return { ...rest, at: lookAt };
   const attempt = nextAttempt(made);
   const wish: Step = { do: 'attempt', guest, account, credential: current, action: 'verifyPassword', attempt };

@@ -1,7 +1,7 @@
 import type { Guest, GuestTask } from '../api/resources.ts';
 import type { GuestRotation } from '../api/schema/password-rotation.ts';
 import { timestamp } from '../seams/clock.ts';
-import { failedInARow, inOrder, lastLook, nextAttempt, withValue } from './rotation-attempts.ts';
+import { failedInARow, inOrder, type Looks, lastLook, nextAttempt, withValue } from './rotation-attempts.ts';
 import type { Problem } from './rotation-observed.ts';
 import type { AccountSecret } from './rotation-secret.ts';
 
@@ -59,6 +59,13 @@ export function driftOf(
   if (seen === 'Missing') return `the guest has no account ${username} any more`;
   if (seen === 'Locked') return `account ${username} was locked in the guest`;
   return `account ${username} no longer has the Secret's password: it was changed in the guest or in the Secret, or the guest's disk was rolled back`;
+}
+
+/** What is said of an account that the last look failed to tell of. */
+export function whyUnseen({ lastAt, failed }: Looks): Partial<Problem> {
+  if (!failed) return {};
+  const { reason = 'Failed', message = '' } = failed.status ?? {};
+  return { reason, message: `not looked at since ${timestamp(lastAt)}: ${message || reason}` };
 }
 
 /** The look that last told whether the account has the Secret's password. */

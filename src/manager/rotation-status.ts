@@ -78,12 +78,14 @@ function conditionsOf(
   if (drifted) set('Drifted', 'True', 'PasswordChanged', drifted);
   else set('Drifted', 'False', 'NoneDrifted');
 
+  const unseen = namedOf(courses.filter(({ isUnseen }) => isUnseen));
   const unverified = courses.filter(({ shown }) => shown.verified === 'Unknown').map(({ shown }) => shown.name);
   if (drifted) set('Verified', 'False', 'PasswordChanged', drifted);
   else if (courses.length === 0) set('Verified', 'Unknown', 'NoGuestsMatched');
   else if (unverified.length > 0) {
     set('Verified', 'Unknown', 'Unverifiable', `nobody may look whether ${listed(unverified)} took the password`);
-  } else if (courses.every(({ shown }) => shown.verified !== undefined)) set('Verified', 'True', 'Compared');
+  } else if (unseen) set('Verified', 'Unknown', 'NotLookedAt', unseen);
+  else if (courses.every(({ shown }) => shown.verified !== undefined)) set('Verified', 'True', 'Compared');
   else set('Verified', 'Unknown', 'Rotating');
 
   if (rotation.spec.suspend)
@@ -114,7 +116,11 @@ function readiness(rotation: PasswordRotation, courses: readonly Course[], probl
 
 /** The guests that stand so, with the words of the first of them; undefined where none does. */
 function named(courses: readonly Course[], standing: Standing): string | undefined {
-  const such = courses.filter((course) => course.standing === standing).map(({ shown }) => shown);
+  return namedOf(courses.filter((course) => course.standing === standing));
+}
+
+function namedOf(courses: readonly Course[]): string | undefined {
+  const such = courses.map(({ shown }) => shown);
   const [first] = such;
   if (!first) return undefined;
   return `${listed(such.map(({ name, reason }) => `${name} (${reason})`))}: ${first.message ?? ''}`;

@@ -260,6 +260,22 @@ it.each([
   expect(world.openTasks()).toMatchObject([{ spec: { action: { verifyPassword: { username: 'app' } } } }]);
 });
 
+it('looks again soon after an edit when the look came to nothing', async () => {
+  const { world, clock, look } = begin();
+  await look();
+  for (const task of world.openTasks()) world.act(task, 'set');
+  await look();
+  world.edited();
+  clock.advance(10_000);
+  await look();
+  for (const task of world.openTasks()) world.act(task, 'undelivered');
+
+  clock.advance(10_000);
+  await look();
+
+  expect(world.openTasks()).toMatchObject([{ spec: { attempt: 2, action: { verifyPassword: {} } } }]);
+});
+
 /** Somebody else writes to it. */
 function touchSecret(world: RotationWorld): void {
   const secret = world.secret();

@@ -5,6 +5,7 @@ import {
   a,
   aSet,
   blocking,
+  dropped,
   failedWith,
   first,
   hour,
@@ -17,6 +18,8 @@ import {
   told,
   verifiedAs,
 } from './observed.ts';
+
+const second = 1000;
 
 describe('drift', () => {
   const soon = noon + 6 * hour;
@@ -118,5 +121,57 @@ describe('drift', () => {
     expect(steps).toEqual([]);
     expect(status).toMatchObject({ unverified: 1 });
     expect(status.conditions).toContainEqual(expect.objectContaining({ type: 'Verified', status: 'Unknown' }));
+  });
+});
+
+describe('a look at an account that comes to nothing', () => {
+  const rotation = aRotation();
+  const secret = rotatedSecret(rotation);
+  const failedLooks = (times: number, at: number) => [
+    aSet(rotation, succeeded),
+    ...Array.from({ length: times }, (_, index) =>
+      aSet(rotation, failedWith('TimedOut', at), { attempt: index + 1, verify: true }),
+    ),
+  ];
+
+  it('is made again after a wait that grows to driftCheckInterval, and the guest’s entry says so meanwhile', () => {
+    const at = noon + 6 * hour;
+
+    const once = plan(rotation, { secret, tasks: failedLooks(1, at), now: at + second });
+    const often = plan(rotation, { secret, tasks: failedLooks(30, at), now: at + second });
+
+    expect([told(once), once.lookAgainMs, often.lookAgainMs]).toEqual([[], 9 * second, 6 * hour - second]);
+    expect(told(plan(rotation, { secret, tasks: failedLooks(1, at), now: at + 10 * second }))).toEqual([
+      ['verifyPassword', 'a', first.password, 2],
+    ]);
+    const message = 'not looked at since 2026-01-01T12:00:00Z: it says no';
+    expect(once.status.guests).toMatchObject([{ phase: 'Succeeded', verified: 'True', reason: 'TimedOut', message }]);
+  });
+
+  it('goes on being told while the next one is under way', () => {
+    const at = noon + 6 * hour;
+    const tasks = [...failedLooks(1, at), aSet(rotation, running, { attempt: 2, verify: true })];
+
+    const { status } = plan(rotation, { secret, tasks, now: at + minute });
+
+    expect(status.guests).toMatchObject([{ reason: 'TimedOut' }]);
+  });
+
+  it('leaves nobody believe that the password is verified once another one is long due', () => {
+    const verified = (at: number) =>
+      plan(rotation, { secret, tasks: failedLooks(4, at), now: at + second }).status.conditions?.find(
+        ({ type }) => type === 'Verified',
+      );
+
+    expect(verified(noon + 6 * hour)).toMatchObject({ status: 'True' });
+    expect(verified(noon + 12 * hour)).toMatchObject({ status: 'Unknown', reason: 'NotLookedAt' });
+  });
+
+  it('leaves the tasks behind that its waits are counted by', () => {
+    const tasks = failedLooks(9, noon + 6 * hour).map((task, index) =>
+      index === 0 ? { ...task, status: { ...task.status, password: verifiedAs('True') } } : task,
+    );
+
+    expect(dropped(plan(rotation, { secret, tasks, now: noon + 6 * hour }))).not.toContain(0);
   });
 });
