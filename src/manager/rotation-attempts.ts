@@ -74,11 +74,18 @@ export function failedInARow(made: readonly GuestTask[]): number {
   return nextAttempt(made) - (before ? attemptOf(before) + 1 : 0);
 }
 
-/** The task that last told whether the account has the value, `made` being in order. */
+/**
+ * The task that last told whether the account has the value, `made` being in order. A look that saw nothing does not
+ * undo that another one saw it to be otherwise; the agent's word that it was set does.
+ */
 export function lastLook(made: readonly GuestTask[]): GuestTask | undefined {
-  return made.findLast(
+  const telling = made.filter(
     ({ status }) => status?.password && (status.phase === 'Succeeded' || status.password.verified !== 'Unknown'),
   );
+  const before = telling.findLast(
+    ({ spec, status }) => !spec.action.verifyPassword || status?.password?.verified !== 'Unknown',
+  );
+  return before?.status?.password?.verified === 'False' ? before : telling.at(-1);
 }
 
 /** When the account with one value is to be looked at. */

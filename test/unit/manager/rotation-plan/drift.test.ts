@@ -111,6 +111,19 @@ describe('drift', () => {
     expect(status).toMatchObject({ drifted: 1, guests: [{ verified: 'False' }] });
   });
 
+  it('is known though a later look saw nothing, until the agent says that it set the password', () => {
+    const rotation = aRotation();
+    const secret = rotatedSecret(rotation);
+    const blind = { ...succeeded, password: verifiedAs('Unknown') };
+    const looks = [2, 3, 4, 5].map((attempt) => aSet(rotation, blind, { attempt, verify: true }));
+    const seen = plan(rotation, { secret, tasks: [...drifted(rotation), ...looks] });
+    const setBack = plan(rotation, { secret, tasks: [...drifted(rotation), aSet(rotation, blind, { attempt: 2 })] });
+
+    expect(seen.status).toMatchObject({ drifted: 1, guests: [{ verified: 'False' }] });
+    expect(dropped(seen)).not.toContain(1);
+    expect(setBack.status).toMatchObject({ drifted: 0, guests: [{ verified: 'Unknown' }] });
+  });
+
   it('is not looked for where the guest lets nobody look, and the condition says that nobody knows', () => {
     const rotation = aRotation();
     const guest = blocking(a, 'guest-exec');
