@@ -3,6 +3,7 @@ import { type Guest, type GuestTask } from '../api/resources.ts';
 import type { GuestRotation } from '../api/schema/password-rotation.ts';
 import { isTaskOver } from '../api/tasks.ts';
 import { timestamp } from '../seams/clock.ts';
+import { isSettingOf } from './password/craft.ts';
 import { meetsPolicy } from './password/policy.ts';
 import { hostDown } from './reachability.ts';
 import {
@@ -144,6 +145,10 @@ function pendingCourse(
       step: { do: 'promote', guest, account, task: last },
     };
   }
+  // The same password, whatever became of it in the guest: only what of it is sent is to be another thing.
+  if (!isSettingOf(pending.setting, rotation.spec.hash)) {
+    return started(guest, shown, { do: 'prepare', guest, account, keep: pending }, context);
+  }
   return prospective(prospectOf(attempts, rotation.spec.backoffLimit), guest, account, pending, shown, context);
 }
 
@@ -224,12 +229,16 @@ function whyDue(guest: Guest, account: AccountSecret | undefined, context: Cours
   return { isDue: next !== undefined && next <= now, next };
 }
 
-function resealOf(task: GuestTask, account: AccountSecret, { sealingKeyOf }: CourseContext): Reseal | undefined {
+function resealOf(task: GuestTask, account: AccountSecret, context: CourseContext): Reseal | undefined {
   const { metadata, spec, status } = task;
-  const key = sealingKeyOf(spec.nodeName ?? '');
+  const key = context.sealingKeyOf(spec.nodeName ?? '');
   if (status?.reason !== 'SealedToAnotherKey' || !key || spec.sealed?.keyId === key.id) return undefined;
   const value = metadata.annotations?.[valueAnnotation];
   const credential = [account.pending, account.current].find((each) => each?.id !== undefined && each.id === value);
+  // No clear text where a hash was asked for, though somebody took the setting away meanwhile.
+  const isClear = credential?.setting === undefined;
+  if (isClear && (spec.action.setPassword?.crypted !== false || context.rotation.spec.hash !== 'None'))
+    return undefined;
   return credential && { task, credential, account };
 }
 

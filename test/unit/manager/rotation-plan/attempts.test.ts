@@ -19,6 +19,7 @@ import {
   second,
   succeeded,
   told,
+  windows,
 } from './observed.ts';
 
 describe('write-ahead', () => {
@@ -183,5 +184,54 @@ describe('an attempt that failed', () => {
     expect(step).toMatchObject({ do: 'prepare', keep: undefined });
     const patch = pendingPatch(asked, 'a', readSecret(secret), second) as { data: Record<string, string> };
     expect(Buffer.from(patch.data['previous-password'] ?? '', 'base64').toString()).toBe(first.password);
+  });
+});
+
+describe('a pending password that is not hashed as the rotation says', () => {
+  const clear = aRotation({ hash: 'None' });
+  const rotation = aRotation();
+  const unhashed = newSecret(clear, 'a', { ...first, setting: undefined });
+  const secret = { ...unhashed, metadata: { ...unhashed.metadata, resourceVersion: '10' } };
+
+  it.each([
+    ['was not sent yet', undefined],
+    ['failed', failedWith('PasswordRefused')],
+    ['may have been set', { ...failedWith('DeadlineExceeded'), phase: 'Unknown' as const }],
+    ['was parked', failedWith('UnknownUser')],
+  ])('is prepared anew and stays the same, where it %s', (_, status) => {
+    const tasks = status ? [aSet(clear, status)] : [];
+
+    expect(told(plan(rotation, { secret, tasks }))).toEqual([['prepare', 'a', first.password]]);
+    const [step] = plan(rotation, { secret, tasks }).steps;
+    const keep = step?.do === 'prepare' ? step.keep : undefined;
+    const patch = pendingPatch(rotation, 'a', readSecret(secret), { ...first, ...keep, id: 'anew', setting: '$6$s' });
+    const after = merged(secret, patch) as Secret;
+    expect(readSecret(after).pending).toMatchObject({ password: first.password, id: 'anew', setting: '$6$s' });
+    expect(after.data).not.toHaveProperty('previous-password');
+    expect(told(plan(rotation, { secret: after, tasks }))).toEqual([['setPassword', 'a', first.password, 0]]);
+  });
+
+  it('is prepared anew as clear text, where a hash is pending and the guest takes none', () => {
+    expect(told(plan(clear, { secret: pendingSecret(rotation), guests: [windows(a)] }))).toEqual([
+      ['prepare', 'a', first.password],
+    ]);
+  });
+
+  it('is promoted where the guest has it by now', () => {
+    expect(told(plan(rotation, { secret, tasks: [aSet(clear, succeeded)] }))).toEqual([['promote', 'a']]);
+  });
+
+  it('is not sealed anew as clear text in a task that waits for another key', () => {
+    const waits = { phase: 'Pending', reason: 'SealedToAnotherKey' } as const;
+    const reseal = (rotated: typeof rotation, crypted: boolean, pending: Secret) => {
+      const task = aSet(rotated, waits);
+      const spec = { ...task.spec, action: { setPassword: { username: 'app', crypted } } };
+      return plan(rotated, { secret: pending, tasks: [{ ...task, spec }] }).reseal.length;
+    };
+
+    expect(reseal(rotation, true, secret)).toBe(0);
+    expect(reseal(rotation, false, secret)).toBe(0);
+    expect(reseal(clear, false, secret)).toBe(1);
+    expect(reseal(rotation, true, pendingSecret(rotation))).toBe(1);
   });
 });
