@@ -17,16 +17,21 @@ export type Prospect =
 const firstBackoffMs = 10_000;
 const longestBackoffMs = 360_000;
 
-/** Ends that say nothing of the password: the guest never saw it. */
-const unreached: ReadonlySet<string | undefined> = new Set(['Undeliverable', 'GuestGone', 'GuestReplaced', 'Released']);
-/** Ends after which another attempt comes to the same until somebody changes the guest. */
+/** Ends that say nothing of the password: the guest never saw it. Of the last two its Guest says how long they hold. */
+const unreached: ReadonlySet<string | undefined> = new Set([
+  'Undeliverable',
+  'GuestGone',
+  'GuestReplaced',
+  'Released',
+  'CommandBlocked',
+  'NoAgentChannel',
+]);
+/** Ends after which another attempt comes to the same until somebody changes the guest, which nothing tells of. */
 const hopeless: ReadonlySet<string | undefined> = new Set([
   'UnknownUser',
   'AccountLocked',
   'AccountExpired',
-  'CommandBlocked',
   'CommandUnsupported',
-  'NoAgentChannel',
   'ActionUnknown',
 ]);
 

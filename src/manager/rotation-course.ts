@@ -165,6 +165,8 @@ function prospective(
     return { standing: 'parked', shown: parkedBy(failed, shown), failed };
   }
   if (prospect.state === 'retry' && context.now < prospect.at) {
+    const hindrance = hindranceOf(guest, 'setPassword', context);
+    if (hindrance?.permanent) return { ...hindered(shown, hindrance), failed: prospect.failed };
     const { reason, message } = prospect.failed.status ?? {};
     const told = `it failed (${reason}: ${message}): tried again with the same password after ${timestamp(prospect.at)}`;
     return {

@@ -8,6 +8,7 @@ import { aGuest, aRotation, noon } from '../objects.ts';
 import {
   a,
   aSet,
+  blocking,
   day,
   failedWith,
   first,
@@ -127,7 +128,7 @@ describe('an attempt that failed', () => {
     expect(status.conditions).toContainEqual(expect.objectContaining({ type: 'Ready', reason: 'GuestsParked' }));
   });
 
-  it.each(['UnknownUser', 'AccountLocked', 'AccountExpired', 'CommandBlocked', 'CommandUnsupported'])(
+  it.each(['UnknownUser', 'AccountLocked', 'AccountExpired', 'CommandUnsupported'])(
     'parks the guest at once with %s, since another would come to the same',
     (reason) => {
       const tasks = [aSet(rotation, failedWith(reason))];
@@ -135,6 +136,19 @@ describe('an attempt that failed', () => {
       expect(plan(rotation, { secret, tasks }).status).toMatchObject({ parked: 1, guests: [{ reason }] });
     },
   );
+
+  it.each([
+    ['CommandBlocked', blocking(a, 'guest-set-user-password')],
+    ['NoAgentChannel', aGuest('a', { agent: 'NoAgentChannel' })],
+  ])('parks the guest with %s as long as its Guest says so, and goes on by itself then', (reason, barred) => {
+    const tasks = [0, 1, 2].map((attempt) => aSet(rotation, failedWith(reason), { attempt }));
+
+    const still = plan(rotation, { secret, tasks, guests: [barred] });
+    const mended = plan(rotation, { secret, tasks, now: noon + 40_000 });
+
+    expect([told(still), still.status]).toMatchObject([[], { parked: 1, guests: [{ reason, parked: true }] }]);
+    expect(told(mended)).toEqual([['setPassword', 'a', first.password, 3]]);
+  });
 
   it('does not count where the guest never saw it, and is tried ever less often', () => {
     const tasks = [0, 1, 2, 3].map((attempt) => aSet(rotation, failedWith('Undeliverable'), { attempt }));
