@@ -134,7 +134,8 @@ function pendingCourse(
   const attempts = inOrder(withValue(tasks, pending));
   const last = attempts.at(-1);
   if (isRequested(rotation, account) || pending.id === undefined) {
-    const keep = meetsPolicy(rotation.spec.passwordPolicy, pending.password) ? pending : undefined;
+    const isFit = pending.bytes === undefined && meetsPolicy(rotation.spec.passwordPolicy, pending.password);
+    const keep = isFit ? pending : undefined;
     return started(guest, shown, { do: 'prepare', guest, account, keep }, context);
   }
   // What a task says holds for the Secret it was taken from: a value that somebody changed since is set anew.

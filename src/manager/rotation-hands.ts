@@ -8,6 +8,7 @@ import type { Clock } from '../seams/clock.ts';
 import type { Random } from '../seams/random.ts';
 import type { OwnedTasks } from './owned-tasks.ts';
 import { isSettingOf, type PasswordCraft } from './password/craft.ts';
+import { PasswordUnhashableError } from './password/errors.ts';
 import { secretVersionAnnotation, valueAnnotation } from './rotation-attempts.ts';
 import type { Reseal, Step } from './rotation-course.ts';
 import { newSecret, pendingPatch, promotionPatch, templatePatch } from './rotation-patches.ts';
@@ -145,8 +146,9 @@ export class RotationHands {
     const { craft, random } = this.#options;
     const id = random.uuid();
     const password = keep?.password ?? craft.generate(spec.passwordPolicy);
-    if (keep && isSettingOf(keep.setting, spec.hash)) return { password, id, setting: keep.setting };
-    return { password, id, setting: spec.hash === 'None' ? undefined : await craft.setting(spec.hash) };
+    const kept = { ...keep, password, id };
+    if (keep && isSettingOf(keep.setting, spec.hash)) return { ...kept, setting: keep.setting };
+    return { ...kept, setting: spec.hash === 'None' ? undefined : await craft.setting(spec.hash) };
   }
 
   async #attempt(
@@ -187,7 +189,8 @@ export class RotationHands {
     await this.patch(place, account, promotionPatch(place.rotation, guest.metadata.name, account, done), signal);
   }
 
-  async #sealed(task: GuestTask, { password, setting }: Credential): Promise<GuestTask> {
+  async #sealed(task: GuestTask, { password, setting, bytes }: Credential): Promise<GuestTask> {
+    if (bytes !== undefined) throw new PasswordUnhashableError("the Secret's password is not UTF-8 text");
     const { craft, seal, sealingKeyOf } = this.#options;
     const key = sealingKeyOf(task.spec.nodeName ?? '');
     if (!key) throw new NoSealingKeyError(`host ${task.spec.nodeName} has no key any more`);

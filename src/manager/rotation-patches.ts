@@ -8,6 +8,7 @@ import {
   encoded,
   filledIn,
   secretName,
+  stored,
   type Verified,
 } from './rotation-secret.ts';
 import { labelValue } from './task-template.ts';
@@ -26,7 +27,7 @@ export function newSecret(rotation: PasswordRotation, guestName: string, pending
       ...(ownerReferences.length > 0 && { ownerReferences }),
     },
     type: rotation.spec.secretTemplate.type,
-    data: { ...data, 'pending-password': encoded(pending.password) },
+    data: { ...data, 'pending-password': stored(pending) },
   };
 }
 
@@ -40,11 +41,11 @@ export function pendingPatch(
   account: AccountSecret,
   pending: Credential,
 ): object {
-  const given = account.pending?.password;
-  const history = given !== undefined && given !== pending.password ? historyWith(rotation, account, given) : {};
+  const given = account.pending && stored(account.pending);
+  const history = given !== undefined && given !== stored(pending) ? historyWith(rotation, account, given) : {};
   return patch(rotation, guestName, account, {
     annotations: pendingNotes(rotation, account, pending),
-    data: { ...history, 'pending-password': encoded(pending.password) },
+    data: { ...history, 'pending-password': stored(pending) },
   });
 }
 
@@ -68,8 +69,8 @@ export function promotionPatch(
       [annotations.pendingSetting]: null,
     },
     data: {
-      ...(current && current.password !== pending.password && historyWith(rotation, account, current.password)),
-      password: encoded(pending.password),
+      ...(current && stored(current) !== stored(pending) && historyWith(rotation, account, stored(current))),
+      password: stored(pending),
       'pending-password': null,
     },
   });
@@ -158,17 +159,17 @@ function firstNotes({ metadata }: PasswordRotation, { id, setting }: Credential)
   };
 }
 
-/** The history with one more at its head, and what is too old dropped. */
+/** The history with one more at its head, as the Secret holds it, and what is too old dropped. */
 function historyWith(
   { spec }: PasswordRotation,
   { object }: AccountSecret,
-  password: string,
+  head: string,
 ): Record<string, string | null> {
   const data = object.data ?? {};
   const old = Object.keys(data)
     .filter((key) => /^previous-password(-\d+)?$/.test(key))
     .toSorted((a, b) => ageOf(a) - ageOf(b));
-  const values = [encoded(password), ...old.map((key) => data[key] as string)].slice(0, spec.historyLimit);
+  const values = [head, ...old.map((key) => data[key] as string)].slice(0, spec.historyLimit);
   return {
     ...Object.fromEntries(old.map((key) => [key, null])),
     ...Object.fromEntries(values.map((value, index) => [historyKey(index + 1), value])),
