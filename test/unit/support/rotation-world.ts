@@ -36,6 +36,10 @@ export type RequestFault = 'none' | 'refused' | 'unavailable' | 'lost' | 'answer
 /** What becomes of a task: how far its agent comes, or that none takes it. */
 export type Act = 'claim' | 'set' | 'setAndDie' | 'fail' | 'refuse' | 'loseOutcome' | 'undelivered';
 
+function clearOf(payload: SealedPayload): string {
+  return payload.kind === 'password' ? payload.password : '';
+}
+
 const unseen = { verified: 'Unknown' as const };
 
 /**
@@ -131,7 +135,8 @@ export class RotationWorld {
   act(task: GuestTask, how: Act): void {
     const { action, sealed } = task.spec;
     const payload = JSON.parse(sealed?.ciphertext ?? '{}') as SealedPayload;
-    const password = payload.kind === 'passwordHash' ? (payload.passwordHash.split('$').at(-1) as string) : '';
+    const password =
+      payload.kind === 'passwordHash' ? (payload.passwordHash.split('$').at(-1) as string) : clearOf(payload);
     const claim = { node: 'hv1', instance: 'i', journal: 'j', time: timestamp(this.#clock.now()) };
     if ((how === 'set' || how === 'setAndDie' || how === 'loseOutcome') && action.setPassword) {
       this.live = password;
