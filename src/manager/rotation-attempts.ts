@@ -17,16 +17,21 @@ export type Prospect =
 const firstBackoffMs = 10_000;
 const longestBackoffMs = 360_000;
 
-/** Ends that say nothing of the password: the guest never saw it. */
-const unreached: ReadonlySet<string | undefined> = new Set(['Undeliverable', 'GuestGone', 'GuestReplaced', 'Released']);
-/** Ends after which another attempt comes to the same until somebody changes the guest. */
+/** Ends that say nothing of the password: the guest never saw it. Of the last two its Guest says how long they hold. */
+const unreached: ReadonlySet<string | undefined> = new Set([
+  'Undeliverable',
+  'GuestGone',
+  'GuestReplaced',
+  'Released',
+  'CommandBlocked',
+  'NoAgentChannel',
+]);
+/** Ends after which another attempt comes to the same until somebody changes the guest, which nothing tells of. */
 const hopeless: ReadonlySet<string | undefined> = new Set([
   'UnknownUser',
   'AccountLocked',
   'AccountExpired',
-  'CommandBlocked',
   'CommandUnsupported',
-  'NoAgentChannel',
   'ActionUnknown',
 ]);
 
@@ -86,17 +91,53 @@ export function failedInARow(made: readonly GuestTask[]): number {
   return nextAttempt(made) - (before ? attemptOf(before) + 1 : 0);
 }
 
-/** The task that last told whether the account has the value, `made` being in order. */
+/**
+ * The task that last told whether the account has the value, `made` being in order. A look that saw nothing does not
+ * undo that another one saw it to be otherwise; the agent's word that it was set does.
+ */
 export function lastLook(made: readonly GuestTask[]): GuestTask | undefined {
-  return made.findLast(
+  const telling = made.filter(
     ({ status }) => status?.password && (status.phase === 'Succeeded' || status.password.verified !== 'Unknown'),
   );
+  const before = telling.findLast(
+    ({ spec, status }) => !spec.action.verifyPassword || status?.password?.verified !== 'Unknown',
+  );
+  return before?.status?.password?.verified === 'False' ? before : telling.at(-1);
+}
+
+/** When the account with one value is to be looked at. */
+export interface Looks {
+  /** The last look, or whatever came in its place, in milliseconds since the epoch. */
+  lastAt: number;
+  nextAt: number;
+  /** The last one, where it came to nothing: it is made again. */
+  failed: GuestTask | undefined;
+}
+
+/** `made` is in order; `since` is when the value was set. */
+export function looksOf(made: readonly GuestTask[], since: number, everyMs: number): Looks {
+  const ended = made.filter((task) => endOf(task) !== undefined);
+  const before = lastOtherThanFailedLook(ended);
+  const lastAt = Math.max((before && endOf(before)) ?? 0, since);
+  const last = ended.at(-1);
+  if (!last || !isFailedLook(last)) return { lastAt, nextAt: lastAt + everyMs, failed: undefined };
+  const inARow = attemptOf(last) - (before ? attemptOf(before) : -1);
+  const waitMs = Math.min(everyMs, firstBackoffMs * 2 ** (inARow - 1));
+  return { lastAt, nextAt: (endOf(last) ?? 0) + waitMs, failed: last };
+}
+
+function lastOtherThanFailedLook(made: readonly GuestTask[]): GuestTask | undefined {
+  return made.findLast((task) => endOf(task) !== undefined && !isFailedLook(task));
+}
+
+function isFailedLook({ spec, status }: GuestTask): boolean {
+  return spec.action.verifyPassword !== undefined && isOverPhase(status?.phase) && status?.phase !== 'Succeeded';
 }
 
 /** Of the tasks with one value those that tell what comes next: of attempts that the guest never saw the last. */
 export function evidenceOf(tasks: readonly GuestTask[]): GuestTask[] {
   const made = inOrder(tasks);
-  const known = [made.findLast(isNoFailure), lastLook(made), made.at(-1)];
+  const known = [made.findLast(isNoFailure), lastLook(made), lastOtherThanFailedLook(made), made.at(-1)];
   return [...known.filter((task) => task !== undefined), ...failuresOf(made).filter(isCounted)];
 }
 

@@ -1,10 +1,11 @@
 import { type GuestTask, type PasswordRotation, passwordRotations } from '../api/resources.ts';
 import type { Cluster } from '../kube/cluster.ts';
 import type { Secret } from '../kube/core-resources.ts';
-import { ApiError, isConflict, isNotFound } from '../kube/errors.ts';
+import { ApiError, isConflict, isNotFound, isPassing } from '../kube/errors.ts';
 import type { EventRecorder } from '../kube/event-recorder.ts';
 import { ObjectMemory } from '../kube/object-memory.ts';
 import type { ObjectKey } from '../kube/objects.ts';
+import { PayloadTooLargeError, SealingKeyUnusableError } from '../sealing/errors.ts';
 import type { SealedPayload } from '../sealing/payload.ts';
 import type { SealingKey } from '../sealing/sealing-key.ts';
 import type { Clock } from '../seams/clock.ts';
@@ -15,7 +16,7 @@ import { PacedStatus } from './paced-status.ts';
 import type { PasswordCraft } from './password/craft.ts';
 import { PasswordUnhashableError, YescryptUnavailableError } from './password/errors.ts';
 import type { Step } from './rotation-course.ts';
-import { RotationHands, SecretConflictError } from './rotation-hands.ts';
+import { NoSealingKeyError, RotationHands, SecretConflictError } from './rotation-hands.ts';
 import { RotationNews, type RotationNewsOptions } from './rotation-news.ts';
 import type { Problem } from './rotation-observed.ts';
 import { planRotation, type RotationPlan } from './rotation-plan.ts';
@@ -40,7 +41,7 @@ export interface RotationControllerOptions {
 
 /** More would keep the leader's Lease and everybody else's requests waiting. */
 const stepsAtOnce = 50;
-/** A Secret that could not be written is tried again after this. */
+/** A Secret that could not be written is tried again after this, and again. */
 const hindranceMs = 30_000;
 /** The cache was behind: soon it isn't. While it stays behind, each wait is twice the one before. */
 const conflictMs = 50;
@@ -87,13 +88,19 @@ export class RotationController {
     }
     const memory = this.#memory.of(key, rotation);
     const plan = await this.#plan(rotation, memory);
-    memory.conflicts = (await this.#carryOut(rotation, memory, plan, signal)) ? memory.conflicts + 1 : 0;
-    const againMs = againMsOf(plan, memory);
-    memory.news.tell(rotation, plan);
+    for (const name of plan.unhindered) memory.hindrances.delete(name);
+    const { isBehind, isOtherwise, failures } = await this.#carryOut(rotation, memory, plan, signal);
+    memory.conflicts = isBehind ? memory.conflicts + 1 : 0;
+    const after = isOtherwise ? await this.#plan(rotation, memory) : plan;
+    const againMs = againMsOf(plan, memory) ?? (isOtherwise && after.steps.length > 0 ? 1 : undefined);
+    memory.news.tell(rotation, after.courses);
     // The rest first: a status now would count it as waiting.
-    if (againMs !== undefined && plan.steps.length > stepsAtOnce) return { requeueAfterMs: againMs };
-    const { dueMs } = await memory.status.write(rotation, plan.status, false, signal);
-    const waits = [againMs, dueMs, plan.lookAgainMs, this.#hindranceEndsMs(memory)];
+    const isTooEarly = againMs !== undefined && plan.steps.length > stepsAtOnce;
+    if (isTooEarly && failures.length === 0) return { requeueAfterMs: againMs };
+    const { dueMs } = await memory.status.write(rotation, after.status, false, signal);
+    // Not before: what fails in one guest must not keep the others' state from being seen.
+    if (failures.length > 0) throw failures[0];
+    const waits = [againMs, dueMs, after.lookAgainMs, this.#hindranceEndsMs(memory)];
     const next = Math.min(...waits.filter((ms) => ms !== undefined));
     return Number.isFinite(next) ? { requeueAfterMs: next } : {};
   }
@@ -112,7 +119,6 @@ export class RotationController {
   async #plan(rotation: PasswordRotation, memory: RotationMemory): Promise<RotationPlan> {
     const { fleet, secretsOf, clock } = this.#options;
     const now = clock.monotonic();
-    for (const [name, { until }] of memory.hindrances) if (until <= now) memory.hindrances.delete(name);
     return planRotation({
       rotation,
       guests: fleet
@@ -120,7 +126,12 @@ export class RotationController {
         .filter((guest) => isTargeted(guest, rotation.spec.target)),
       tasks: memory.tasks.of(rotation),
       secrets: memory.written.over(secretsOf(rotation)),
-      hindrances: memory.hindrances,
+      hindrances: new Map(
+        [...memory.hindrances].map(([name, { reason, message, until }]) => [
+          name,
+          { reason, message, isRetried: until <= now },
+        ]),
+      ),
       edited: memory.edited,
       problem: await this.#hashProblem(rotation),
       sealingKeyOf: fleet.sealingKeyOf,
@@ -141,13 +152,13 @@ export class RotationController {
     }
   }
 
-  /** True when something was not as the cache showed it, and another look will tell. */
+  /** What could not be done for one Secret becomes a hindrance of it. */
   async #carryOut(
     rotation: PasswordRotation,
     memory: RotationMemory,
     plan: RotationPlan,
     signal: AbortSignal,
-  ): Promise<boolean> {
+  ): Promise<Outcome> {
     const hands = this.#hands;
     const place = { rotation, tasks: memory.tasks, written: memory.written };
     const carryOut = async (step: Step) => {
@@ -175,41 +186,51 @@ export class RotationController {
       ...plan.drop.slice(0, stepsAtOnce).map((task) => ({ run: () => hands.drop(task, signal) })),
     ];
     const ends = await Promise.allSettled(work.map(({ run }) => run()));
-    let isBehind = false;
+    const outcome: Outcome = { isBehind: false, isOtherwise: false, failures: [] };
+    const before = new Map(memory.hindrances);
+    for (const [index, { status }] of ends.entries()) {
+      if (status === 'fulfilled') memory.hindrances.delete(work[index]?.secret ?? '');
+    }
     for (const [index, end] of ends.entries()) {
       if (end.status === 'fulfilled') continue;
+      signal.throwIfAborted();
       const error: unknown = end.reason;
       const secret = work[index]?.secret;
-      if (isConflict(error) || isNotFound(error)) isBehind = true;
-      else if (secret === undefined) throw error;
-      else memory.hindrances.set(secret, { ...this.#hindranceOf(error, signal), until: this.#hindranceEnd() });
+      const problem = secret === undefined ? undefined : hindranceOf(error);
+      if (isConflict(error) || isNotFound(error)) outcome.isBehind = true;
+      else if (secret === undefined || !problem) outcome.failures.push(error);
+      else memory.hindrances.set(secret, { ...problem, until: this.#hindranceEnd() });
     }
-    return isBehind;
-  }
-
-  /** One guest's Secret must not hold up the others. What a server says of a Secret stays out of statuses and logs. */
-  #hindranceOf(error: unknown, signal: AbortSignal): Problem {
-    signal.throwIfAborted();
-    if (error instanceof SecretConflictError) {
-      const message = `${error.message} and is left alone: rename or delete it`;
-      return { reason: error.code, message };
-    }
-    if (error instanceof PasswordUnhashableError) return { reason: error.code, message: error.message };
-    // What ails the API server as a whole is for the work queue to wait out.
-    if (error instanceof ApiError && error.code !== 0 && error.code !== 429) {
-      return { reason: 'SecretNotWritten', message: refusalOf(error) };
-    }
-    throw error;
+    outcome.isOtherwise = !sayTheSame(before, memory.hindrances);
+    return outcome;
   }
 
   #hindranceEnd(): number {
     return this.#options.clock.monotonic() + hindranceMs;
   }
 
+  /** Those that are over are tried again when something else lets them. */
   #hindranceEndsMs({ hindrances }: RotationMemory): number | undefined {
-    if (hindrances.size === 0) return undefined;
-    return Math.min(...[...hindrances.values()].map(({ until }) => until)) - this.#options.clock.monotonic();
+    const now = this.#options.clock.monotonic();
+    const left = [...hindrances.values()].map(({ until }) => until - now).filter((ms) => ms > 0);
+    return left.length > 0 ? left.reduce((a, b) => Math.min(a, b)) : undefined;
   }
+}
+
+/** What became of a plan. */
+interface Outcome {
+  /** Something was not as the cache showed it, and another look will tell. */
+  isBehind: boolean;
+  /** What hinders Secrets is not what it was when the plan was made. */
+  isOtherwise: boolean;
+  /** What can't be put down to one Secret. */
+  failures: unknown[];
+}
+
+function sayTheSame(before: ReadonlyMap<string, Problem>, after: ReadonlyMap<string, Problem>): boolean {
+  const isSame = ([name, { reason, message }]: [string, Problem]) =>
+    after.get(name)?.reason === reason && after.get(name)?.message === message;
+  return before.size === after.size && [...before].every(isSame);
 }
 
 /** In how many milliseconds what is left of a plan is gone on with; undefined where all is done. */
@@ -221,4 +242,29 @@ function againMsOf({ steps, drop }: RotationPlan, { conflicts }: RotationMemory)
 
 function nameOf({ object }: AccountSecret): string {
   return object.metadata.name;
+}
+
+/**
+ * Why something could not be done for one Secret, which must not hold up the others; undefined where the failure is not
+ * of that Secret alone. What a server says of a Secret stays out of statuses and logs.
+ */
+function hindranceOf(error: unknown): Problem | undefined {
+  if (error instanceof SecretConflictError) {
+    const message = `${error.message} and is left alone: rename or delete it`;
+    return { reason: error.code, message };
+  }
+  if (error instanceof YescryptUnavailableError) {
+    const message = `its password was hashed with yescrypt, and is until it is rotated: ${error.message}`;
+    return { reason: error.code, message };
+  }
+  if (
+    error instanceof PasswordUnhashableError ||
+    error instanceof PayloadTooLargeError ||
+    error instanceof NoSealingKeyError ||
+    error instanceof SealingKeyUnusableError
+  )
+    return { reason: error.code, message: error.message };
+  // What ails the API server as a whole is for the work queue to wait out; a webhook that fails makes it a 500.
+  if (!(error instanceof ApiError) || (isPassing(error) && error.reason !== 'InternalError')) return undefined;
+  return { reason: 'SecretNotWritten', message: refusalOf(error) };
 }

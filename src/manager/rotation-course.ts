@@ -3,12 +3,13 @@ import { type Guest, type GuestTask } from '../api/resources.ts';
 import type { GuestRotation } from '../api/schema/password-rotation.ts';
 import { isTaskOver } from '../api/tasks.ts';
 import { timestamp } from '../seams/clock.ts';
+import { isSettingOf } from './password/craft.ts';
 import { meetsPolicy } from './password/policy.ts';
 import { hostDown } from './reachability.ts';
 import {
   endOf,
   inOrder,
-  lastLook,
+  looksOf,
   nextAttempt,
   type Prospect,
   prospectOf,
@@ -20,7 +21,7 @@ import { type Hindrance, hindranceOf, isBlocked } from './rotation-hindrance.ts'
 import type { Problem, RotationObserved } from './rotation-observed.ts';
 import type { Turns } from './rotation-schedule.ts';
 import { type AccountSecret, type Credential, isOurs, isRequested, readSecret, secretName } from './rotation-secret.ts';
-import { driftMessage, foreignSecret, parkedBy, resultOf } from './rotation-shown.ts';
+import { driftOf, foreignSecret, parkedBy, resultOf, whyUnseen } from './rotation-shown.ts';
 
 /** What a rotation does next in one guest. */
 export type Step =
@@ -61,6 +62,10 @@ export interface Course {
   failed?: GuestTask | undefined;
   /** Milliseconds since the epoch: when to look again though nothing happens. */
   at?: number | undefined;
+  /** However it stands: the account was last seen without the Secret's password, in words. */
+  drift?: string | undefined;
+  /** Looks at it come to nothing, and one would have been due long ago. */
+  isUnseen?: boolean;
   /** When its next turn comes. */
   next?: number | undefined;
 }
@@ -74,11 +79,26 @@ export function courseOf(guest: Guest, tasks: readonly GuestTask[], context: Cou
   const { rotation, secrets, hindrances } = context;
   const name = secretName(rotation, guest.metadata.name);
   const secret = secrets.get(name);
-  const account = secret && readSecret(secret);
-  const open = tasks.find((task) => !isTaskOver(task));
+  const isForeign = secret !== undefined && !isOurs(secret, rotation);
+  const account = secret && !isForeign ? readSecret(secret) : undefined;
   const shown = resultOf(guest, name, account, tasks);
-  const hindrance = secret && !isOurs(secret, rotation) ? foreignSecret(name) : hindrances.get(name);
-  if (hindrance) return hindered(shown, { ...hindrance, permanent: hindrance.reason === 'SecretConflict' });
+  const hindrance = isForeign ? { ...foreignSecret(name), isRetried: false } : hindrances.get(name);
+  const course =
+    hindrance && !hindrance.isRetried
+      ? secretHindered(shown, hindrance)
+      : unhindered(guest, account, tasks, shown, context);
+  // Whatever keeps it from being set back, or goes on meanwhile.
+  return { ...course, drift: driftOf(shown, account, tasks, rotation.spec.username) };
+}
+
+function unhindered(
+  guest: Guest,
+  account: AccountSecret | undefined,
+  tasks: readonly GuestTask[],
+  shown: GuestRotation,
+  context: CourseContext,
+): Course {
+  const open = tasks.find((task) => !isTaskOver(task));
   if (open) {
     const reseal = account && resealOf(open, account, context);
     // It takes no place among those that parallelism allows: nobody knows whether the host will ever be heard again.
@@ -118,7 +138,8 @@ function pendingCourse(
   const attempts = inOrder(withValue(tasks, pending));
   const last = attempts.at(-1);
   if (isRequested(rotation, account) || pending.id === undefined) {
-    const keep = meetsPolicy(rotation.spec.passwordPolicy, pending.password) ? pending : undefined;
+    const isFit = pending.bytes === undefined && meetsPolicy(rotation.spec.passwordPolicy, pending.password);
+    const keep = isFit ? pending : undefined;
     return started(guest, shown, { do: 'prepare', guest, account, keep }, context);
   }
   // What a task says holds for the Secret it was taken from: a value that somebody changed since is set anew.
@@ -128,6 +149,10 @@ function pendingCourse(
       shown: { ...shown, phase: 'Running' },
       step: { do: 'promote', guest, account, task: last },
     };
+  }
+  // The same password, whatever became of it in the guest: only what of it is sent is to be another thing.
+  if (!isSettingOf(pending.setting, rotation.spec.hash)) {
+    return started(guest, shown, { do: 'prepare', guest, account, keep: pending }, context);
   }
   return prospective(prospectOf(attempts, rotation.spec.backoffLimit), guest, account, pending, shown, context);
 }
@@ -146,6 +171,8 @@ function prospective(
     return { standing: 'parked', shown: told, failed };
   }
   if (prospect.state === 'retry' && context.now < prospect.at) {
+    const hindrance = hindranceOf(guest, 'setPassword', context);
+    if (hindrance?.permanent) return { ...hindered(shown, hindrance), failed: prospect.failed };
     const { reason, message } = prospect.failed.status ?? {};
     const told = `it failed (${reason}: ${message}): tried again with the same password after ${timestamp(prospect.at)}`;
     return {
@@ -172,27 +199,25 @@ function rested(
   const { rotation, now, edited } = context;
   const { drift, backoffLimit, driftCheckInterval } = rotation.spec;
   const made = inOrder(withValue(tasks, current));
-  const look = lastLook(made);
-  const verified = look?.status?.password?.verified ?? account.verified ?? 'Unknown';
-  const drifted = verified === 'False';
-  const rest: Course = {
-    standing: drifted ? 'drifted' : 'rotated',
-    shown: drifted
-      ? { ...shown, verified, phase: 'Failed', reason: 'Drifted', message: driftMessage(rotation.spec.username, look) }
-      : { ...shown, verified, phase: 'Succeeded' },
-  };
+  const everyMs = durationMs(driftCheckInterval);
+  const looks = looksOf(made, account.rotatedAt ?? 0, everyMs);
+  const isUnseen = looks.failed !== undefined && now >= looks.lastAt + 2 * everyMs;
+  const message = driftOf(shown, account, tasks, rotation.spec.username);
+  const { verified = 'Unknown' } = shown;
+  const rest: Course =
+    message === undefined
+      ? { standing: 'rotated', shown: { ...shown, phase: 'Succeeded', verified, ...whyUnseen(looks) }, isUnseen }
+      : { standing: 'drifted', shown: { ...shown, phase: 'Failed', reason: 'Drifted', message }, isUnseen };
   const canLook = current.setting !== undefined && !isBlocked(guest, 'guest-exec');
   if (!canLook || context.problem || rotation.spec.suspend || hindranceOf(guest, 'verifyPassword', context))
     return rest;
-  if (drifted && drift === 'Enforce') {
+  if (rest.standing === 'drifted' && drift === 'Enforce') {
     const course = prospective(prospectOf(made, backoffLimit), guest, account, current, rest.shown, context);
     return { ...course, standing: course.standing === 'parked' ? 'parked' : 'drifted' };
   }
   const last = made.at(-1);
-  const lookedAt = Math.max((last && endOf(last)) ?? 0, account.rotatedAt ?? 0);
-  const lookAt = edited.has(account.object.metadata.name)
-    ? lookedAt + soonMs
-    : lookedAt + durationMs(driftCheckInterval);
+  const soonAt = Math.max((last && endOf(last)) ?? 0, account.rotatedAt ?? 0) + soonMs;
+  const lookAt = edited.has(account.object.metadata.name) ? Math.min(soonAt, looks.nextAt) : looks.nextAt;
   if (now < lookAt) return { ...rest, at: lookAt };
   const attempt = nextAttempt(made);
   const wish: Step = { do: 'attempt', guest, account, credential: current, action: 'verifyPassword', attempt };
@@ -212,12 +237,16 @@ function whyDue(guest: Guest, account: AccountSecret | undefined, context: Cours
   return { isDue: next !== undefined && next <= now, next };
 }
 
-function resealOf(task: GuestTask, account: AccountSecret, { sealingKeyOf }: CourseContext): Reseal | undefined {
+function resealOf(task: GuestTask, account: AccountSecret, context: CourseContext): Reseal | undefined {
   const { metadata, spec, status } = task;
-  const key = sealingKeyOf(spec.nodeName ?? '');
+  const key = context.sealingKeyOf(spec.nodeName ?? '');
   if (status?.reason !== 'SealedToAnotherKey' || !key || spec.sealed?.keyId === key.id) return undefined;
   const value = metadata.annotations?.[valueAnnotation];
   const credential = [account.pending, account.current].find((each) => each?.id !== undefined && each.id === value);
+  // No clear text where a hash was asked for, though somebody took the setting away meanwhile.
+  const isClear = credential?.setting === undefined;
+  if (isClear && (spec.action.setPassword?.crypted !== false || context.rotation.spec.hash !== 'None'))
+    return undefined;
   return credential && { task, credential, account };
 }
 
@@ -236,6 +265,11 @@ function hindered(shown: GuestRotation, { reason, message, permanent }: Hindranc
   return permanent
     ? { standing: 'parked', shown: { ...shown, phase: 'Failed', reason, message, parked: true } }
     : { standing: 'waiting', shown: { ...shown, phase: 'Pending', reason, message } };
+}
+
+/** Somebody else's Secret needs a person. */
+export function secretHindered(shown: GuestRotation, problem: Problem): Course {
+  return hindered(shown, { ...problem, permanent: problem.reason === 'SecretConflict' });
 }
 
 function isOf({ metadata }: GuestTask, { object }: AccountSecret): boolean {

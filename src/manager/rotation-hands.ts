@@ -8,6 +8,7 @@ import type { Clock } from '../seams/clock.ts';
 import type { Random } from '../seams/random.ts';
 import type { OwnedTasks } from './owned-tasks.ts';
 import { isSettingOf, type PasswordCraft } from './password/craft.ts';
+import { PasswordUnhashableError } from './password/errors.ts';
 import { secretVersionAnnotation, valueAnnotation } from './rotation-attempts.ts';
 import type { Reseal, Step } from './rotation-course.ts';
 import { newSecret, pendingPatch, promotionPatch, templatePatch } from './rotation-patches.ts';
@@ -28,6 +29,12 @@ export interface RotationHandsOptions {
 export class SecretConflictError extends Error {
   override readonly name = 'SecretConflictError';
   readonly code = 'SecretConflict';
+}
+
+/** The guest's host has no key any more, or the guest is on another one by now. */
+export class NoSealingKeyError extends Error {
+  override readonly name = 'NoSealingKeyError';
+  readonly code = 'NoSealingKey';
 }
 
 /** What one rotation writes to. */
@@ -54,7 +61,7 @@ export class RotationHands {
     this.#options = options;
   }
 
-  /** Throws an ApiError, a SecretConflictError, or an error of the craft. */
+  /** Throws an ApiError, a SecretConflictError, a NoSealingKeyError, or an error of the craft or of the seal. */
   async carryOut(place: RotationPlace, step: Step, signal: AbortSignal): Promise<void> {
     switch (step.do) {
       case 'prepare': {
@@ -139,8 +146,9 @@ export class RotationHands {
     const { craft, random } = this.#options;
     const id = random.uuid();
     const password = keep?.password ?? craft.generate(spec.passwordPolicy);
-    if (keep && isSettingOf(keep.setting, spec.hash)) return { password, id, setting: keep.setting };
-    return { password, id, setting: spec.hash === 'None' ? undefined : await craft.setting(spec.hash) };
+    const kept = { ...keep, password, id };
+    if (keep && isSettingOf(keep.setting, spec.hash)) return { ...kept, setting: keep.setting };
+    return { ...kept, setting: spec.hash === 'None' ? undefined : await craft.setting(spec.hash) };
   }
 
   async #attempt(
@@ -181,10 +189,11 @@ export class RotationHands {
     await this.patch(place, account, promotionPatch(place.rotation, guest.metadata.name, account, done), signal);
   }
 
-  async #sealed(task: GuestTask, { password, setting }: Credential): Promise<GuestTask> {
+  async #sealed(task: GuestTask, { password, setting, bytes }: Credential): Promise<GuestTask> {
+    if (bytes !== undefined) throw new PasswordUnhashableError("the Secret's password is not UTF-8 text");
     const { craft, seal, sealingKeyOf } = this.#options;
     const key = sealingKeyOf(task.spec.nodeName ?? '');
-    if (!key) throw new TypeError(`host ${task.spec.nodeName} has no key any more`);
+    if (!key) throw new NoSealingKeyError(`host ${task.spec.nodeName} has no key any more`);
     const payload: SealedPayload =
       setting === undefined
         ? { kind: 'password', password }

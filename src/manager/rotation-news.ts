@@ -3,7 +3,7 @@ import { isTaskOver } from '../api/tasks.ts';
 import type { EventRecorder } from '../kube/event-recorder.ts';
 import { endOf } from './rotation-attempts.ts';
 import type { Course, Step } from './rotation-course.ts';
-import type { RotationPlan } from './rotation-plan.ts';
+import type { Problem } from './rotation-observed.ts';
 
 export interface RotationNewsOptions {
   events: Pick<EventRecorder, 'record'>;
@@ -19,8 +19,8 @@ const eventsAtOnce = 10;
 /** Tells what happens to one rotation's guests, each thing once. */
 export class RotationNews {
   readonly #options: RotationNewsOptions;
-  /** By guest, how it was last told to stand. */
-  #told: Map<string, Course['standing']> | undefined;
+  /** By guest, what was last told of it. */
+  #told: Map<string, Set<Sight>> | undefined;
   /** By guest, the attempt that was last counted. */
   readonly #counted = new Map<string, string | undefined>();
 
@@ -37,18 +37,21 @@ export class RotationNews {
     this.#options.events.record(rotation, { type: 'Normal', reason: 'Rotated', note, action: 'Rotate' });
   }
 
-  tell(rotation: PasswordRotation, { courses }: RotationPlan): void {
+  tell(rotation: PasswordRotation, courses: readonly Course[]): void {
     for (const course of courses) this.#countFailure(course);
     const told = this.#told ?? toldBefore(rotation);
-    const changed = courses.filter(
-      ({ standing, shown }) => (standing === 'parked' || standing === 'drifted') && told.get(shown.name) !== standing,
+    const news = courses.flatMap((course) =>
+      sightsOf(course)
+        .filter(({ sight }) => !told.get(course.shown.name)?.has(sight))
+        .map((each) => ({ ...each, name: course.shown.name })),
     );
-    for (const { standing, shown } of changed.slice(0, eventsAtOnce)) {
-      const reason = standing === 'parked' ? 'Parked' : 'Drifted';
-      const note = `guest ${shown.name} (${shown.reason}): ${shown.message ?? ''}`;
-      this.#options.events.record(rotation, { type: 'Warning', reason, note, action: 'Rotate' });
+    for (const { sight, name, words } of news.slice(0, eventsAtOnce)) {
+      const note = `guest ${name} (${words.reason}): ${words.message}`;
+      this.#options.events.record(rotation, { type: 'Warning', reason: sight, note, action: 'Rotate' });
     }
-    this.#told = new Map(courses.map(({ standing, shown }) => [shown.name, standing]));
+    this.#told = new Map(
+      courses.map((course) => [course.shown.name, new Set(sightsOf(course).map(({ sight }) => sight))]),
+    );
   }
 
   #countFailure({ shown, failed }: Course): void {
@@ -59,12 +62,23 @@ export class RotationNews {
   }
 }
 
+/** What an event is told of when it comes, whatever else is to be said of the guest. */
+type Sight = 'Parked' | 'Drifted';
+
+function sightsOf({ standing, shown, drift }: Course): { sight: Sight; words: Problem }[] {
+  const { reason = '', message = '' } = shown;
+  return [
+    ...(standing === 'parked' ? [{ sight: 'Parked' as const, words: { reason, message } }] : []),
+    ...(drift === undefined ? [] : [{ sight: 'Drifted' as const, words: { reason: 'Drifted', message: drift } }]),
+  ];
+}
+
 /** As the process before this one left it in the status. */
-function toldBefore({ status }: PasswordRotation): Map<string, Course['standing']> {
-  const listed = status?.guests ?? [];
+function toldBefore({ status }: PasswordRotation): Map<string, Set<Sight>> {
   return new Map(
-    listed
-      .filter(({ parked, reason }) => parked || reason === 'Drifted')
-      .map(({ name, parked }) => [name, parked ? 'parked' : 'drifted']),
+    (status?.guests ?? []).map(({ name, parked, verified }) => [
+      name,
+      new Set<Sight>([...(parked ? ['Parked' as const] : []), ...(verified === 'False' ? ['Drifted' as const] : [])]),
+    ]),
   );
 }

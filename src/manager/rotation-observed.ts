@@ -8,6 +8,12 @@ export interface Problem {
   message: string;
 }
 
+/** Why a Secret, or a task with its password, could not be written. */
+export interface SecretHindrance extends Problem {
+  /** It is tried again: it stands until that goes through, or there is nothing more to be tried. */
+  isRetried: boolean;
+}
+
 /** All that decides what a rotation does next. */
 export interface RotationObserved {
   rotation: PasswordRotation;
@@ -17,8 +23,8 @@ export interface RotationObserved {
   tasks: readonly GuestTask[];
   /** The Secrets that carry the rotation's label, by name. */
   secrets: ReadonlyMap<string, Secret>;
-  /** By a Secret's name, why it could not be written. */
-  hindrances: ReadonlyMap<string, Problem>;
+  /** By a Secret's name. */
+  hindrances: ReadonlyMap<string, SecretHindrance>;
   /** The names of Secrets whose password somebody else has changed. */
   edited: ReadonlySet<string>;
   /** Why no password can be made or hashed. */

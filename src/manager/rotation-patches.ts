@@ -8,6 +8,7 @@ import {
   encoded,
   filledIn,
   secretName,
+  stored,
   type Verified,
 } from './rotation-secret.ts';
 import { labelValue } from './task-template.ts';
@@ -26,7 +27,7 @@ export function newSecret(rotation: PasswordRotation, guestName: string, pending
       ...(ownerReferences.length > 0 && { ownerReferences }),
     },
     type: rotation.spec.secretTemplate.type,
-    data: { ...data, 'pending-password': encoded(pending.password) },
+    data: { ...data, 'pending-password': stored(pending) },
   };
 }
 
@@ -40,13 +41,13 @@ export function pendingPatch(
   account: AccountSecret,
   pending: Credential,
 ): object {
-  const given = account.pending?.password;
+  const given = account.pending && stored(account.pending);
   // However many: until one is promoted, nobody knows which of them the guest has.
   const history =
-    given !== undefined && given !== pending.password ? historyWith(account, given, Number.POSITIVE_INFINITY) : {};
+    given !== undefined && given !== stored(pending) ? historyWith(account, given, Number.POSITIVE_INFINITY) : {};
   return patch(rotation, guestName, account, {
     annotations: pendingNotes(rotation, account, pending),
-    data: { ...history, 'pending-password': encoded(pending.password) },
+    data: { ...history, 'pending-password': stored(pending) },
   });
 }
 
@@ -59,7 +60,7 @@ export function promotionPatch(
 ): object {
   const { pending, current } = account;
   if (!pending) throw new TypeError('nothing is pending');
-  const replaced = current?.password === pending.password ? undefined : current?.password;
+  const replaced = current && stored(current) !== stored(pending) ? stored(current) : undefined;
   return patch(rotation, guestName, account, {
     annotations: {
       [annotations.passwordId]: pending.id ?? null,
@@ -72,7 +73,7 @@ export function promotionPatch(
     },
     data: {
       ...historyWith(account, replaced, rotation.spec.historyLimit),
-      password: encoded(pending.password),
+      password: stored(pending),
       'pending-password': null,
     },
   });
@@ -161,17 +162,17 @@ function firstNotes({ metadata }: PasswordRotation, { id, setting }: Credential)
   };
 }
 
-/** The history, with one more at its head if there is one, and what is too old dropped. */
+/** The history as the Secret holds it, with one more at its head if there is one, and what is too old dropped. */
 function historyWith(
   { object }: AccountSecret,
-  password: string | undefined,
+  head: string | undefined,
   limit: number,
 ): Record<string, string | null> {
   const data = object.data ?? {};
   const old = Object.keys(data)
     .filter((key) => /^previous-password(-\d+)?$/.test(key))
     .toSorted((a, b) => ageOf(a) - ageOf(b));
-  const added = password === undefined ? [] : [encoded(password)];
+  const added = head === undefined ? [] : [head];
   const values = [...added, ...old.map((key) => data[key] as string)].slice(0, limit);
   return {
     ...Object.fromEntries(old.map((key) => [key, null])),

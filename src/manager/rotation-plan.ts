@@ -5,7 +5,14 @@ import { nextLook } from './instants.ts';
 import { scaled } from './int-or-percent.ts';
 import { checkPolicy } from './password/policy.ts';
 import { evidenceOf, valueAnnotation } from './rotation-attempts.ts';
-import { type Course, type CourseContext, courseOf, type Reseal, type Step } from './rotation-course.ts';
+import {
+  type Course,
+  type CourseContext,
+  courseOf,
+  type Reseal,
+  type Step,
+  secretHindered,
+} from './rotation-course.ts';
 import type { Problem, RotationObserved } from './rotation-observed.ts';
 import { templatePatch } from './rotation-patches.ts';
 import { scheduleProblem, turnsOf } from './rotation-schedule.ts';
@@ -23,6 +30,8 @@ export interface RotationPlan {
   giveUp: GivenUp[];
   /** Tasks that nobody asks about any longer. */
   drop: GuestTask[];
+  /** The Secrets whose hindrance is over: there is nothing left to be tried. */
+  unhindered: string[];
   courses: Course[];
   status: PasswordRotationStatus;
   lookAgainMs?: number | undefined;
@@ -43,15 +52,18 @@ export function planRotation(observed: RotationObserved): RotationPlan {
   const courses = sorted.map((guest) => courseOf(guest, tasksIn(byGuest, guest), context));
 
   const granted = grantTurns(rotation, courses);
-  const shown = courses.map((course) => told(course, granted));
+  const free = courses.map((course) => told(course, granted));
+  const patch = free.flatMap((course) => patchOf(course, rotation));
+  const { shown, unhindered } = withHindrances(free, observed.hindrances, new Set(patch.map(({ account }) => account)));
   const { status, changesAt } = rotationStatus(rotation, shown, { now, problem });
   const instants = [...courses.flatMap(({ at, next }) => [at, next]), ...tasks.map(givenUpAt), changesAt];
   return {
     steps: [...courses.map(({ step }) => step), ...granted].filter((step) => step !== undefined),
     reseal: courses.map(({ reseal }) => reseal).filter((each) => each !== undefined),
-    patch: courses.flatMap((course) => patchOf(course, rotation)),
+    patch,
     giveUp: tasks.map((task) => fateOfTask(task, hostExists, now, hostGone)).filter((each) => each !== undefined),
     drop: droppedOf([...byGuest.values()], observed.secrets),
+    unhindered,
     courses: shown,
     status,
     lookAgainMs: nextLook(now, instants),
@@ -95,6 +107,25 @@ function told(course: Course, granted: ReadonlySet<Step>): Course {
     ...course,
     shown: { ...course.shown, reason: 'Queued', message: 'waits for its turn: spec.parallelism' },
   };
+}
+
+/** What is tried again is shown as it stood: whether it goes through is not known yet. */
+function withHindrances(
+  courses: readonly Course[],
+  hindrances: RotationObserved['hindrances'],
+  patched: ReadonlySet<AccountSecret | undefined>,
+): { shown: Course[]; unhindered: string[] } {
+  const standing = new Set<string>();
+  const shown = courses.map((course) => {
+    const { secretName = '' } = course.shown;
+    const hindrance = hindrances.get(secretName);
+    const { step, wish, reseal, account } = course;
+    const isTried = (step ?? wish ?? reseal) !== undefined || (account !== undefined && patched.has(account));
+    if (!hindrance || (hindrance.isRetried && !isTried)) return course;
+    standing.add(secretName);
+    return hindrance.isRetried ? { ...course, ...secretHindered(course.shown, hindrance) } : course;
+  });
+  return { shown, unhindered: [...hindrances.keys()].filter((name) => !standing.has(name)) };
 }
 
 /** While something is under way the Secret stays as it is: its version is what the task's outcome holds for. */

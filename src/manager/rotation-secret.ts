@@ -26,6 +26,8 @@ export interface Credential {
   id: string | undefined;
   /** What its hash is made by (crypt(3)); undefined: the guest takes the clear text. */
   setting: string | undefined;
+  /** As the Secret holds it, where `password` is not quite that: it is no UTF-8, and nobody could type it as it is read. */
+  bytes?: string;
 }
 
 export type Verified = 'True' | 'False' | 'Unknown';
@@ -99,8 +101,9 @@ export function isPasswordEdited(before: Secret, after: Secret): boolean {
 export function readSecret(object: Secret): AccountSecret {
   const notes = object.metadata.annotations ?? {};
   const credential = (key: string, id: string | undefined, setting: string | undefined): Credential | undefined => {
-    const password = decoded(object.data?.[key]);
-    return password ? { password, id, setting } : undefined;
+    const held = object.data?.[key] ?? '';
+    const password = decoded(held);
+    return password ? { password, id, setting, ...(!isText(held) && { bytes: held }) } : undefined;
   };
   const pending = credential('pending-password', notes[annotations.pendingId], notes[annotations.pendingSetting]);
   const rotatedAt = Date.parse(notes[annotations.rotatedAt] ?? '');
@@ -144,6 +147,15 @@ export function filledIn(text: string, namespace: string | undefined, guestName:
 /** As a Secret holds it. */
 export function encoded(text: string): string {
   return Buffer.from(text, 'utf8').toString('base64');
+}
+
+/** A password as a Secret holds it, to the byte. */
+export function stored({ password, bytes }: Credential): string {
+  return bytes ?? encoded(password);
+}
+
+function isText(base64: string): boolean {
+  return Buffer.from(base64, 'base64').equals(Buffer.from(decoded(base64), 'utf8'));
 }
 
 function decoded(base64: string | undefined): string {

@@ -1,7 +1,7 @@
 import type { Guest, GuestTask } from '../api/resources.ts';
 import type { GuestRotation } from '../api/schema/password-rotation.ts';
 import { timestamp } from '../seams/clock.ts';
-import { failedInARow, inOrder, nextAttempt, withValue } from './rotation-attempts.ts';
+import { failedInARow, inOrder, type Looks, lastLook, nextAttempt, withValue } from './rotation-attempts.ts';
 import type { Problem } from './rotation-observed.ts';
 import type { AccountSecret } from './rotation-secret.ts';
 
@@ -15,6 +15,7 @@ export function resultOf(
   const value = account?.pending ?? account?.current;
   const made = value ? inOrder(withValue(tasks, value)) : [];
   const last = made.at(-1);
+  const verified = lastSeen(account, tasks)?.status?.password?.verified ?? account?.verified;
   const { startTime, completionTime } = last?.status ?? {};
   return {
     name: metadata.name,
@@ -26,7 +27,7 @@ export function resultOf(
     ...(last && { taskName: last.metadata.name }),
     secretName: secret,
     ...(account?.rotatedAt !== undefined && { lastRotationTime: timestamp(account.rotatedAt) }),
-    ...(account?.verified && { verified: account.verified }),
+    ...(verified && { verified }),
   };
 }
 
@@ -47,10 +48,28 @@ export function foreignSecret(name: string): Problem {
   };
 }
 
-/** What a look at an account that has not the Secret's password tells. */
-export function driftMessage(username: string, look: GuestTask | undefined): string {
-  const account = look?.status?.password?.account;
-  if (account === 'Missing') return `the guest has no account ${username} any more`;
-  if (account === 'Locked') return `account ${username} was locked in the guest`;
+/** What is known of an account that was last seen without the Secret's password; undefined of any other. */
+export function driftOf(
+  { verified }: GuestRotation,
+  account: AccountSecret | undefined,
+  tasks: readonly GuestTask[],
+  username: string,
+): string | undefined {
+  if (verified !== 'False') return undefined;
+  const seen = lastSeen(account, tasks)?.status?.password?.account;
+  if (seen === 'Missing') return `the guest has no account ${username} any more`;
+  if (seen === 'Locked') return `account ${username} was locked in the guest`;
   return `account ${username} no longer has the Secret's password: it was changed in the guest or in the Secret, or the guest's disk was rolled back; rotate it, or let drift: Enforce set it back`;
+}
+
+/** What is said of an account that the last look failed to tell of. */
+export function whyUnseen({ lastAt, failed }: Looks): Partial<Problem> {
+  if (!failed) return {};
+  const { reason = 'Failed', message = '' } = failed.status ?? {};
+  return { reason, message: `not looked at since ${timestamp(lastAt)}: ${message || reason}` };
+}
+
+/** The look that last told whether the account has the Secret's password. */
+function lastSeen(account: AccountSecret | undefined, tasks: readonly GuestTask[]): GuestTask | undefined {
+  return account?.current && lastLook(inOrder(withValue(tasks, account.current)));
 }

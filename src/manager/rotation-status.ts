@@ -39,7 +39,7 @@ export function rotationStatus(
     waiting: count('waiting'),
     active: count('active'),
     parked: count('parked'),
-    drifted: count('drifted'),
+    drifted: courses.filter(({ drift }) => drift !== undefined).length,
     unverified: courses.filter(({ shown }) => shown.verified === 'Unknown').length,
     guests: courses.toSorted(worstFirst).slice(0, inlineGuests).map(withNext),
     conditions: conditionsOf(rotation, courses, now, problem),
@@ -76,15 +76,18 @@ function conditionsOf(
   const parked = named(courses, 'parked');
   if (parked) set('Parked', 'True', 'GuestsParked', parked);
   else set('Parked', 'False', 'NoneParked');
-  const drifted = named(courses, 'drifted');
+  const drifted = namedDrifted(courses);
   if (drifted) set('Drifted', 'True', 'PasswordChanged', drifted);
   else set('Drifted', 'False', 'NoneDrifted');
 
+  const unseen = namedOf(courses.filter(({ isUnseen }) => isUnseen));
   const unverified = courses.filter(({ shown }) => shown.verified === 'Unknown').map(({ shown }) => shown.name);
   if (drifted) set('Verified', 'False', 'PasswordChanged', drifted);
+  else if (courses.length === 0) set('Verified', 'Unknown', 'NoGuestsMatched');
   else if (unverified.length > 0) {
     set('Verified', 'Unknown', 'Unverifiable', `nobody may look whether ${listed(unverified)} took the password`);
-  } else if (courses.every(({ shown }) => shown.verified !== undefined)) set('Verified', 'True', 'Compared');
+  } else if (unseen) set('Verified', 'Unknown', 'NotLookedAt', unseen);
+  else if (courses.every(({ shown }) => shown.verified !== undefined)) set('Verified', 'True', 'Compared');
   else set('Verified', 'Unknown', 'Rotating');
 
   if (rotation.spec.suspend)
@@ -115,16 +118,32 @@ function readiness(rotation: PasswordRotation, courses: readonly Course[], probl
 
 /** The guests that stand so, with the words of the first of them; undefined where none does. */
 function named(courses: readonly Course[], standing: Standing): string | undefined {
-  const such = courses.filter((course) => course.standing === standing).map(({ shown }) => shown);
+  return namedOf(courses.filter((course) => course.standing === standing));
+}
+
+function namedOf(courses: readonly Course[]): string | undefined {
+  const such = courses.map(({ shown }) => shown);
   const [first] = such;
   if (!first) return undefined;
   return `${listed(such.map(({ name, reason }) => `${name} (${reason})`))}: ${first.message ?? ''}`;
 }
 
+/** The guests that were seen to have another password than their Secret, however they stand. */
+function namedDrifted(courses: readonly Course[]): string | undefined {
+  const such = courses.filter(({ drift }) => drift !== undefined);
+  return such.length === 0
+    ? undefined
+    : `${listed(such.map(({ shown }) => `${shown.name} (Drifted)`))}: ${such[0]?.drift}`;
+}
+
 const order: Record<Standing, number> = { parked: 0, drifted: 1, waiting: 2, active: 3, rotated: 4 };
 
+function rankOf({ standing, drift }: Course): number {
+  return drift === undefined ? order[standing] : Math.min(order[standing], order.drifted);
+}
+
 function worstFirst(a: Course, b: Course): number {
-  return order[a.standing] - order[b.standing] || (a.shown.name < b.shown.name ? -1 : 1);
+  return rankOf(a) - rankOf(b) || (a.shown.name < b.shown.name ? -1 : 1);
 }
 
 function earliest(instants: readonly (number | undefined)[]): number | undefined {

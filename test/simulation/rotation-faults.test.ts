@@ -60,6 +60,9 @@ async function happen({ world, clock, chance, ...story }: Story): Promise<Partia
     const passwordPolicy = { ...world.rotation.spec.passwordPolicy, length: chance.pick([20, 24, 28]) };
     world.rotation = { ...world.rotation, spec: { ...world.rotation.spec, passwordPolicy } };
     return { policyChanged: true };
+  } else if (what < 0.99) {
+    const hash = chance.pick(['sha512crypt', 'None'] as const);
+    world.rotation = { ...world.rotation, spec: { ...world.rotation.spec, hash } };
   }
   return { policyChanged: story.policyChanged };
 }

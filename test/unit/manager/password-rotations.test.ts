@@ -104,7 +104,7 @@ it('looks at the guests of a host again when its agent reaches libvirt, or has a
     await clock.advance(5000);
   }
 
-  expect(world.asked).toEqual(['LibvirtNotConnected', 'NoSealingKey', 'create secrets', undefined]);
+  expect(world.asked).toEqual(['LibvirtNotConnected', 'NoSealingKey', 'create secrets', 'SecretNotWritten']);
   stop.abort();
   await running;
 });

@@ -1,19 +1,7 @@
 import { expect, it } from 'vitest';
-import { rotateNowAnnotation } from '../../../src/api/resources.ts';
 import { ApiError } from '../../../src/kube/errors.ts';
-import { RotationWorld, SteppedClock } from '../support/rotation-world.ts';
-import { aGuest, aRotation } from './objects.ts';
-
-function begin() {
-  const clock = new SteppedClock();
-  const world = new RotationWorld({ rotation: aRotation(), guest: aGuest('web-1'), clock, next: () => 0.5 });
-  async function look(): Promise<void> {
-    world.syncAll();
-    clock.advance(1000);
-    await world.reconcile();
-  }
-  return { world, clock, look };
-}
+import { aRotation } from './objects.ts';
+import { begin, editSecret, rotateNow } from './rotation-story.ts';
 
 it('takes three writes and a status for a rotation, beside those of the agent', async () => {
   const { world, look } = begin();
@@ -57,7 +45,7 @@ it('asks ever less often while its cache stays behind, and soon again once a rou
   const waits: (number | undefined)[] = [];
   for (let round = 0; round < 9; round += 1) waits.push((await world.reconcile()).requeueAfterMs);
   await look();
-  touchSecret(world);
+  editSecret(world);
   rotateNow(world);
   const wait = (await world.reconcile()).requeueAfterMs;
 
@@ -65,19 +53,23 @@ it('asks ever less often while its cache stays behind, and soon again once a rou
   expect(wait).toBe(50);
 });
 
-it('shows that a Secret is refused without the words of the server, and tries again', async () => {
-  const { world, look, clock } = begin();
-  world.faultOf = (request) => (request === 'create secrets' ? 'refused' : 'none');
+it('tells once of an account that drifted, however often it is tried in vain to set it back', async () => {
+  const { world, clock, look } = begin();
+  world.rotation = aRotation({ drift: 'Enforce', backoffLimit: 3 });
+  await look();
+  for (const task of world.openTasks()) world.act(task, 'set');
+  await look();
+  world.live = 'changed in the guest';
+  clock.advance(6 * 3_600_000);
 
-  await look();
-  await look();
+  for (let minute = 0; minute < 60; minute += 1) {
+    await look();
+    for (const task of world.openTasks()) world.act(task, task.spec.action.setPassword ? 'refuse' : 'set');
+    clock.advance(60_000);
+  }
 
-  expect(world.rotation.status?.guests).toMatchObject([{ phase: 'Pending', reason: 'SecretNotWritten' }]);
-  expect(JSON.stringify(world.rotation.status)).not.toContain('canary');
-  world.faultOf = () => 'none';
-  clock.advance(30_000);
-  await look();
-  expect(Object.keys(world.passwords())).toEqual(['pending-password']);
+  expect(world.rotation.status).toMatchObject({ parked: 1, drifted: 1 });
+  expect(world.events).toEqual(['Rotated', 'Drifted', 'Parked']);
 });
 
 it('shows which field of a Secret is refused', async () => {
@@ -151,13 +143,18 @@ it.each([
   expect(world.openTasks()).toMatchObject([{ spec: { action: { verifyPassword: { username: 'app' } } } }]);
 });
 
-/** Somebody else writes to it. */
-function touchSecret(world: RotationWorld): void {
-  const secret = world.secret();
-  if (secret) world.put('secrets/web-1-app', secret);
-}
+it('looks again soon after an edit when the look came to nothing', async () => {
+  const { world, clock, look } = begin();
+  await look();
+  for (const task of world.openTasks()) world.act(task, 'set');
+  await look();
+  world.edited();
+  clock.advance(10_000);
+  await look();
+  for (const task of world.openTasks()) world.act(task, 'undelivered');
 
-function rotateNow(world: RotationWorld): void {
-  const metadata = { ...world.rotation.metadata, annotations: { [rotateNowAnnotation]: '1' } };
-  world.rotation = { ...world.rotation, metadata };
-}
+  clock.advance(10_000);
+  await look();
+
+  expect(world.openTasks()).toMatchObject([{ spec: { attempt: 2, action: { verifyPassword: {} } } }]);
+});

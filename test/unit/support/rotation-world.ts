@@ -31,10 +31,14 @@ export class SteppedClock implements Pick<Clock, 'now' | 'monotonic'> {
 }
 
 /** What becomes of one request: it is answered or refused, it is lost on its way, or its answer is. */
-export type RequestFault = 'none' | 'refused' | 'lost' | 'answerLost';
+export type RequestFault = 'none' | 'refused' | 'unavailable' | 'lost' | 'answerLost';
 
 /** What becomes of a task: how far its agent comes, or that none takes it. */
 export type Act = 'claim' | 'set' | 'setAndDie' | 'fail' | 'refuse' | 'loseOutcome' | 'undelivered';
+
+function clearOf(payload: SealedPayload): string {
+  return payload.kind === 'password' ? payload.password : '';
+}
 
 const unseen = { verified: 'Unknown' as const };
 
@@ -52,10 +56,17 @@ export class RotationWorld {
   live: string | undefined;
   rotation: PasswordRotation;
   faultOf: (request: string) => RequestFault = () => 'none';
+  /** Guests beside the one. */
+  others: Guest[] = [];
+  /** What goes wrong where a password is hashed, or a task for a guest sealed. */
+  hashError: Error | undefined;
+  sealErrorOf: (guest: string) => Error | undefined = () => undefined;
   /** The id of the key that the guest's host has published. */
   sealingKeyId = 'k';
   /** Called whenever a Secret or the guest has changed. */
   onEffect: (what: string) => void = () => {};
+  /** The events that were told, by their reasons. */
+  readonly events: string[] = [];
   /** What was asked of the API server. */
   readonly requests: string[] = [];
   readonly #clock: SteppedClock;
@@ -124,7 +135,8 @@ export class RotationWorld {
   act(task: GuestTask, how: Act): void {
     const { action, sealed } = task.spec;
     const payload = JSON.parse(sealed?.ciphertext ?? '{}') as SealedPayload;
-    const password = payload.kind === 'passwordHash' ? (payload.passwordHash.split('$').at(-1) as string) : '';
+    const password =
+      payload.kind === 'passwordHash' ? (payload.passwordHash.split('$').at(-1) as string) : clearOf(payload);
     const claim = { node: 'hv1', instance: 'i', journal: 'j', time: timestamp(this.#clock.now()) };
     if ((how === 'set' || how === 'setAndDie' || how === 'loseOutcome') && action.setPassword) {
       this.live = password;
@@ -183,7 +195,7 @@ export class RotationWorld {
       rotations: { get: () => this.rotation },
       fleet: {
         tasksOf: () => this.#cachedOf<GuestTask>('guesttasks/'),
-        guestsIn: () => [this.guest],
+        guestsIn: () => [this.guest, ...this.others],
         libvirtProblemOf: () => undefined,
         hostExists: () => true,
         sealingKeyOf: () => ({ id: this.sealingKeyId, algorithm: 'a', publicKey: 'p' }),
@@ -191,15 +203,20 @@ export class RotationWorld {
       // The informer selects by this label.
       secretsOf: () =>
         this.#cachedOf<Secret>('secrets/').filter(({ metadata }) => metadata.labels?.[passwordRotationLabel]),
-      events: { record: () => {} },
+      events: { record: (_, { reason }) => void this.events.push(reason) },
       clock: this.#clock as unknown as Clock,
       random: { next: this.#next, uuid: () => `id-${this.#next()}` },
       craft: {
         generate: ({ length }) => `aA${(this.#values += 1)}`.padEnd(length, 'x'),
         setting: async () => '$6$salt',
-        hash: async (password, setting) => `${setting}$${password}`,
+        hash: async (password, setting) => {
+          if (this.hashError) throw this.hashError;
+          return `${setting}$${password}`;
+        },
       },
       seal: async (task, payload, { id }) => {
+        const error = this.sealErrorOf(task.spec.guestName);
+        if (error) throw error;
         const sealed = { version: 'v1' as const, keyId: id, enc: '', ciphertext: JSON.stringify(payload) };
         return { ...task, spec: { ...task.spec, sealed } };
       },
@@ -213,6 +230,7 @@ export class RotationWorld {
       this.requests.push(what);
       const fault = this.faultOf(what);
       if (fault === 'refused') throw new ApiError(403, 'Forbidden', 'it says canary');
+      if (fault === 'unavailable') throw new ApiError(503, 'ServiceUnavailable', 'too busy');
       if (fault === 'lost') throw new ApiError(0, 'Unreachable', 'lost');
       const answer = effect();
       if (fault === 'answerLost') throw new ApiError(0, 'ConnectionLost', 'its answer is lost');

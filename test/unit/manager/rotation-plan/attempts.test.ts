@@ -8,6 +8,7 @@ import { aGuest, aRotation, noon } from '../objects.ts';
 import {
   a,
   aSet,
+  blocking,
   day,
   failedWith,
   first,
@@ -19,6 +20,7 @@ import {
   second,
   succeeded,
   told,
+  windows,
 } from './observed.ts';
 
 describe('write-ahead', () => {
@@ -126,7 +128,7 @@ describe('an attempt that failed', () => {
     expect(status.conditions).toContainEqual(expect.objectContaining({ type: 'Ready', reason: 'GuestsParked' }));
   });
 
-  it.each(['UnknownUser', 'AccountLocked', 'AccountExpired', 'CommandBlocked', 'CommandUnsupported'])(
+  it.each(['UnknownUser', 'AccountLocked', 'AccountExpired', 'CommandUnsupported'])(
     'parks the guest at once with %s, since another would come to the same',
     (reason) => {
       const tasks = [aSet(rotation, failedWith(reason))];
@@ -155,6 +157,19 @@ describe('an attempt that failed', () => {
 
     expect(status).toMatchObject({ parked: 1 });
     expect(status.guests?.[0]?.message).not.toContain('pending-password');
+  });
+
+  it.each([
+    ['CommandBlocked', blocking(a, 'guest-set-user-password')],
+    ['NoAgentChannel', aGuest('a', { agent: 'NoAgentChannel' })],
+  ])('parks the guest with %s as long as its Guest says so, and goes on by itself then', (reason, barred) => {
+    const tasks = [0, 1, 2].map((attempt) => aSet(rotation, failedWith(reason), { attempt }));
+
+    const still = plan(rotation, { secret, tasks, guests: [barred] });
+    const mended = plan(rotation, { secret, tasks, now: noon + 40_000 });
+
+    expect([told(still), still.status]).toMatchObject([[], { parked: 1, guests: [{ reason, parked: true }] }]);
+    expect(told(mended)).toEqual([['setPassword', 'a', first.password, 3]]);
   });
 
   it('does not count where the guest never saw it, and is tried ever less often', () => {
@@ -224,3 +239,51 @@ function historyOf({ data = {} }: Secret): string[] {
   const keys = Object.keys(data).filter((key) => key.startsWith('previous-password'));
   return keys.toSorted().map((key) => Buffer.from(data[key] ?? '', 'base64').toString());
 }
+describe('a pending password that is not hashed as the rotation says', () => {
+  const clear = aRotation({ hash: 'None' });
+  const rotation = aRotation();
+  const unhashed = newSecret(clear, 'a', { ...first, setting: undefined });
+  const secret = { ...unhashed, metadata: { ...unhashed.metadata, resourceVersion: '10' } };
+
+  it.each([
+    ['was not sent yet', undefined],
+    ['failed', failedWith('PasswordRefused')],
+    ['may have been set', { ...failedWith('DeadlineExceeded'), phase: 'Unknown' as const }],
+    ['was parked', failedWith('UnknownUser')],
+  ])('is prepared anew and stays the same, where it %s', (_, status) => {
+    const tasks = status ? [aSet(clear, status)] : [];
+
+    expect(told(plan(rotation, { secret, tasks }))).toEqual([['prepare', 'a', first.password]]);
+    const [step] = plan(rotation, { secret, tasks }).steps;
+    const keep = step?.do === 'prepare' ? step.keep : undefined;
+    const patch = pendingPatch(rotation, 'a', readSecret(secret), { ...first, ...keep, id: 'anew', setting: '$6$s' });
+    const after = merged(secret, patch) as Secret;
+    expect(readSecret(after).pending).toMatchObject({ password: first.password, id: 'anew', setting: '$6$s' });
+    expect(after.data).not.toHaveProperty('previous-password');
+    expect(told(plan(rotation, { secret: after, tasks }))).toEqual([['setPassword', 'a', first.password, 0]]);
+  });
+
+  it('is prepared anew as clear text, where a hash is pending and the guest takes none', () => {
+    expect(told(plan(clear, { secret: pendingSecret(rotation), guests: [windows(a)] }))).toEqual([
+      ['prepare', 'a', first.password],
+    ]);
+  });
+
+  it('is promoted where the guest has it by now', () => {
+    expect(told(plan(rotation, { secret, tasks: [aSet(clear, succeeded)] }))).toEqual([['promote', 'a']]);
+  });
+
+  it('is not sealed anew as clear text in a task that waits for another key', () => {
+    const waits = { phase: 'Pending', reason: 'SealedToAnotherKey' } as const;
+    const reseal = (rotated: typeof rotation, crypted: boolean, pending: Secret) => {
+      const task = aSet(rotated, waits);
+      const spec = { ...task.spec, action: { setPassword: { username: 'app', crypted } } };
+      return plan(rotated, { secret: pending, tasks: [{ ...task, spec }] }).reseal.length;
+    };
+
+    expect(reseal(rotation, true, secret)).toBe(0);
+    expect(reseal(rotation, false, secret)).toBe(0);
+    expect(reseal(clear, false, secret)).toBe(1);
+    expect(reseal(rotation, true, pendingSecret(rotation))).toBe(1);
+  });
+});

@@ -1,10 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import type { PasswordRotation } from '../../../../src/api/resources.ts';
-import { aRotation, noon } from '../objects.ts';
+import { aGuest, aRotation, noon } from '../objects.ts';
 import {
   a,
   aSet,
   blocking,
+  dropped,
   failedWith,
   first,
   hour,
@@ -12,10 +13,13 @@ import {
   notAsTheSecret,
   plan,
   rotatedSecret,
+  running,
   succeeded,
   told,
   verifiedAs,
 } from './observed.ts';
+
+const second = 1000;
 
 describe('drift', () => {
   const soon = noon + 6 * hour;
@@ -64,6 +68,40 @@ describe('drift', () => {
     expect(plan(rotation, { secret, tasks: back }).status).toMatchObject({ drifted: 0, succeeded: 1 });
   });
 
+  it.each([
+    [
+      'parked, since it can’t be set back',
+      { drift: 'Enforce', backoffLimit: 0 },
+      [failedWith('NotVerified')],
+      noon + hour,
+      a,
+    ],
+    ['being set back', { drift: 'Enforce' }, [running], noon + hour, a],
+    ['due while the rotation is suspended', { interval: '1h', suspend: true }, [], noon + 2 * hour, a],
+    ['due and switched off', { interval: '1h' }, [], noon + 2 * hour, aGuest('a', { running: false })],
+  ] as const)('is told of a guest that is %s', (_, spec, then, now, guest) => {
+    const rotation = aRotation(spec);
+    const tasks = [...drifted(rotation), ...then.map((status) => aSet(rotation, status, { attempt: 2 }))];
+
+    const { status } = plan(rotation, { secret: rotatedSecret(rotation), tasks, now, guests: [guest] });
+
+    expect(status).toMatchObject({ drifted: 1, guests: [{ verified: 'False' }] });
+    for (const [type, wanted] of [
+      ['Drifted', 'True'],
+      ['Verified', 'False'],
+    ]) {
+      expect(status.conditions).toContainEqual(
+        expect.objectContaining({ type, status: wanted, message: expect.stringContaining('a (Drifted)') as string }),
+      );
+    }
+  });
+
+  it('can’t be ruled out where there is no guest', () => {
+    const { status } = plan(aRotation(), { guests: [] });
+
+    expect(status.conditions).toContainEqual(expect.objectContaining({ type: 'Verified', status: 'Unknown' }));
+  });
+
   it('is known until somebody has seen the account to be as the Secret says: not by an attempt that could not tell', () => {
     const rotation = aRotation({ drift: 'Enforce' });
     const refused = { ...failedWith('PasswordRefused'), password: verifiedAs('Unknown') };
@@ -72,6 +110,19 @@ describe('drift', () => {
     const { status } = plan(rotation, { secret: rotatedSecret(rotation), tasks });
 
     expect(status).toMatchObject({ drifted: 1, guests: [{ verified: 'False' }] });
+  });
+
+  it('is known though a later look saw nothing, until the agent says that it set the password', () => {
+    const rotation = aRotation();
+    const secret = rotatedSecret(rotation);
+    const blind = { ...succeeded, password: verifiedAs('Unknown') };
+    const looks = [2, 3, 4, 5].map((attempt) => aSet(rotation, blind, { attempt, verify: true }));
+    const seen = plan(rotation, { secret, tasks: [...drifted(rotation), ...looks] });
+    const setBack = plan(rotation, { secret, tasks: [...drifted(rotation), aSet(rotation, blind, { attempt: 2 })] });
+
+    expect(seen.status).toMatchObject({ drifted: 1, guests: [{ verified: 'False' }] });
+    expect(dropped(seen)).not.toContain(1);
+    expect(setBack.status).toMatchObject({ drifted: 0, guests: [{ verified: 'Unknown' }] });
   });
 
   it('is not looked for where the guest lets nobody look, and the condition says that nobody knows', () => {
@@ -84,5 +135,57 @@ describe('drift', () => {
     expect(steps).toEqual([]);
     expect(status).toMatchObject({ unverified: 1 });
     expect(status.conditions).toContainEqual(expect.objectContaining({ type: 'Verified', status: 'Unknown' }));
+  });
+});
+
+describe('a look at an account that comes to nothing', () => {
+  const rotation = aRotation();
+  const secret = rotatedSecret(rotation);
+  const failedLooks = (times: number, at: number) => [
+    aSet(rotation, succeeded),
+    ...Array.from({ length: times }, (_, index) =>
+      aSet(rotation, failedWith('TimedOut', at), { attempt: index + 1, verify: true }),
+    ),
+  ];
+
+  it('is made again after a wait that grows to driftCheckInterval, and the guest’s entry says so meanwhile', () => {
+    const at = noon + 6 * hour;
+
+    const once = plan(rotation, { secret, tasks: failedLooks(1, at), now: at + second });
+    const often = plan(rotation, { secret, tasks: failedLooks(30, at), now: at + second });
+
+    expect([told(once), once.lookAgainMs, often.lookAgainMs]).toEqual([[], 9 * second, 6 * hour - second]);
+    expect(told(plan(rotation, { secret, tasks: failedLooks(1, at), now: at + 10 * second }))).toEqual([
+      ['verifyPassword', 'a', first.password, 2],
+    ]);
+    const message = 'not looked at since 2026-01-01T12:00:00Z: it says no';
+    expect(once.status.guests).toMatchObject([{ phase: 'Succeeded', verified: 'True', reason: 'TimedOut', message }]);
+  });
+
+  it('goes on being told while the next one is under way', () => {
+    const at = noon + 6 * hour;
+    const tasks = [...failedLooks(1, at), aSet(rotation, running, { attempt: 2, verify: true })];
+
+    const { status } = plan(rotation, { secret, tasks, now: at + minute });
+
+    expect(status.guests).toMatchObject([{ reason: 'TimedOut' }]);
+  });
+
+  it('leaves nobody believe that the password is verified once another one is long due', () => {
+    const verified = (at: number) =>
+      plan(rotation, { secret, tasks: failedLooks(4, at), now: at + second }).status.conditions?.find(
+        ({ type }) => type === 'Verified',
+      );
+
+    expect(verified(noon + 6 * hour)).toMatchObject({ status: 'True' });
+    expect(verified(noon + 12 * hour)).toMatchObject({ status: 'Unknown', reason: 'NotLookedAt' });
+  });
+
+  it('leaves the tasks behind that its waits are counted by', () => {
+    const tasks = failedLooks(9, noon + 6 * hour).map((task, index) =>
+      index === 0 ? { ...task, status: { ...task.status, password: verifiedAs('True') } } : task,
+    );
+
+    expect(dropped(plan(rotation, { secret, tasks, now: noon + 6 * hour }))).not.toContain(0);
   });
 });

@@ -95,7 +95,7 @@ describe('a fleet', () => {
   it.each(['a hindrance', 'no hindrance'])('leaves them behind with %s in the Secret’s way', (which) => {
     const rotation = aRotation();
     const tasks = [0, 1, 2, 3, 4].map((attempt) => aSet(rotation, failedWith('NotVerified'), { attempt }));
-    const hindrance = { reason: 'SecretNotWritten', message: 'a quota' };
+    const hindrance = { reason: 'SecretNotWritten', message: 'a quota', isRetried: false };
     const hindrances = new Map(which === 'a hindrance' ? [['a-app', hindrance]] : []);
 
     expect(dropped(plan(rotation, { secret: pendingSecret(rotation), tasks, hindrances }))).toEqual([]);
