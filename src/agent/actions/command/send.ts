@@ -15,14 +15,26 @@ export type Sending =
   | { kind: 'unknown'; why: string };
 
 /**
- * Sends a command once. Throws the reason of `withdrawn` where that came before it was on its way: it was not sent then.
- * Throws the reason of the process's end, too.
+ * Sends a command once; a question that was refused, once more. Throws the reason of `withdrawn` where that came before it
+ * was on its way: it was not sent then. Throws the reason of the process's end, too.
  */
 export async function send(
-  { task, guest, stopped, withdrawn }: ActionRun,
+  run: ActionRun,
   asked: AskedCommand,
   timeoutSeconds: number,
   beforeSent?: () => Promise<void>,
+): Promise<Sending> {
+  const sending = await sendOnce(run, asked, timeoutSeconds, beforeSent);
+  // Its guest may have been frozen only until it was asked why: a reason of its own it has twice.
+  const isRefused = sending.kind === 'ended' && sending.ending?.reason === 'Refused';
+  return isRefused && asked.command.repeatable ? await sendOnce(run, asked, timeoutSeconds, beforeSent) : sending;
+}
+
+async function sendOnce(
+  { task, guest, stopped, withdrawn }: ActionRun,
+  asked: AskedCommand,
+  timeoutSeconds: number,
+  beforeSent: (() => Promise<void>) | undefined,
 ): Promise<Sending> {
   try {
     // No deadline ends what is on its way: nobody could tell then what became of it.

@@ -84,6 +84,18 @@ it('waits for the thaw of a guest that refuses because it is frozen', async () =
   expect(await setUp(osinfo, answers).carryOut()).toBeUndefined();
 });
 
+it('asks again what was refused by a guest that was frozen only until it was asked why, and no more than once', async () => {
+  let asked = 0;
+  const thawing = () => (++asked === 1 ? refused : { id: 'debian' });
+  const stubborn = { 'guest-get-osinfo': refused };
+
+  expect(await setUp(osinfo, { 'guest-get-osinfo': thawing }).carryOut()).toMatchObject({ phase: 'Succeeded' });
+
+  const { carryOut, sent } = setUp(osinfo, stubborn);
+  expect(await carryOut()).toMatchObject({ phase: 'Failed', reason: 'Refused' });
+  expect(sent.filter((each) => each === 'guest-get-osinfo')).toHaveLength(2);
+});
+
 it('does not ask an agent for ever that talks nonsense', async () => {
   const ending = await setUp(osinfo, { 'guest-get-osinfo': { id: 7 } }).carryOut();
 
@@ -96,10 +108,13 @@ it('keeps to itself what an agent says of arguments that came from a Secret', as
   const secret = { kind: 'arguments', arguments: args } as const;
   const command = { execute: 'guest-set-user-password', argumentsFrom };
 
-  const ending = await setUp(command, { 'guest-set-user-password': refused }, { secret }).carryOut();
+  const { carryOut, sent } = setUp(command, { 'guest-set-user-password': refused }, { secret });
+  const ending = await carryOut();
 
   expect(ending).toMatchObject({ phase: 'Failed', reason: 'Refused' });
   expect(JSON.stringify(ending)).not.toMatch(/hunter2|aHVudGVyMg/);
+  // It does something to its guest: refused or not, once.
+  expect(sent.filter((each) => each === command.execute)).toHaveLength(1);
 });
 
 it.each([

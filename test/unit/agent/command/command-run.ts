@@ -13,9 +13,12 @@ export const failure = (code: number, message: string) => new LibvirtError({ cod
 export const late = failure(virErrorNumber.AGENT_COMMAND_TIMEOUT, 'late');
 export const gone = failure(virErrorNumber.AGENT_UNRESPONSIVE, 'Guest agent disappeared while executing command');
 export const refused = failure(virErrorNumber.AGENT_COMMAND_FAILED, 'chpasswd: bad password hunter2');
-const supported = ['guest-set-user-password', 'guest-fsfreeze-status'].map((name) => ({ name, enabled: true }));
+const supported = ['guest-set-user-password', 'guest-fsfreeze-status', 'guest-get-osinfo'].map((name) => ({
+  name,
+  enabled: true,
+}));
 
-/** A run of one command in a guest whose agent answers as `answers` says, and otherwise that it is thawed. */
+/** A run of one command in a guest whose agent answers as `answers` says, or calls, and otherwise that it is thawed. */
 export function setUp(command: CommandAction, answers: Record<string, unknown>, more: Partial<ActionRun> = {}) {
   const sent: string[] = [];
   const notes: unknown[] = [];
@@ -34,7 +37,8 @@ export function setUp(command: CommandAction, answers: Record<string, unknown>, 
         'guest-fsfreeze-status': 'thawed',
         'guest-info': { version: '10', supported_commands: supported },
       };
-      const answer = { ...defaults, ...answers }[execute];
+      const given = ({ ...defaults, ...answers } as Record<string, unknown>)[execute];
+      const answer: unknown = typeof given === 'function' ? given() : given;
       if (answer instanceof Error) throw answer;
       return JSON.stringify({ return: answer ?? {} });
     },
