@@ -30,14 +30,16 @@ const longestFreezeMs = 15 * 60_000;
 /**
  * A file that a guest's agent holds open. Its methods throw an AgentError. Whoever opened it closes it.
  *
- * INVARIANT: nothing is sent twice but what the agent refused, which it did not carry out. A freeze in its midst is waited
- * for: it refuses everything (C21), and says nothing of the file.
+ * INVARIANT: nothing is sent twice but what the agent refused and did nothing of: a read or write that failed in its midst
+ * has moved on in the file. A freeze in its midst is waited for: it refuses everything (C21), and says nothing of the file.
  */
 export class GuestFile {
   /** What the agent calls it. It forgets its handles when it ends, and uses a number once only. */
   readonly handle: number;
   readonly #agent: GuestAgent;
   readonly #call: FileCall;
+  /** Where the next read or write begins, in bytes. */
+  #position = 0;
 
   constructor(agent: GuestAgent, handle: number, call: FileCall) {
     this.#agent = agent;
@@ -94,9 +96,11 @@ export class GuestFile {
   async *chunks(most: number, chunkBytes = readChunkBytes): AsyncGenerator<Buffer, 'eof' | 'more'> {
     for (let left = most; left > 0; ) {
       const count = Math.min(left, chunkBytes);
-      const read = await this.#ask(guestFileRead, { handle: this.handle, count });
+      const read = await this.#ask(guestFileRead, { handle: this.handle, count }, 'moves');
+      const bytes = bytesOf(read['buf-b64']);
+      this.#position += bytes.length;
       // An agent that gives more than it was asked for is not believed, nor is one that would give nothing for ever.
-      const chunk = bytesOf(read['buf-b64']).subarray(0, left);
+      const chunk = bytes.subarray(0, left);
       if (chunk.length > 0) yield chunk;
       left -= chunk.length;
       if (read.eof || chunk.length === 0) return 'eof';
@@ -118,7 +122,8 @@ export class GuestFile {
     const { handle } = this;
     for (let at = 0; at < bytes.length; ) {
       const chunk = bytes.subarray(at, at + writeChunkBytes).toString('base64');
-      const { count } = await this.#ask(guestFileWrite, { handle, 'buf-b64': chunk });
+      const { count } = await this.#ask(guestFileWrite, { handle, 'buf-b64': chunk }, 'moves');
+      this.#position += count;
       if (count === 0) throw new AgentError('Refused', 'Refused', false, 'the guest takes no more bytes');
       at += count;
     }
@@ -168,7 +173,8 @@ export class GuestFile {
       // Numbers, since the words came with 2.6 only.
       const to = { handle: this.handle, offset, whence: whence === 'set' ? 0 : 2 };
       const { position } = await this.#ask(guestFileSeek, to);
-      return Number(position);
+      this.#position = Number(position);
+      return this.#position;
     } catch (error) {
       if (error instanceof AgentError && error.outcome === 'Refused') return undefined;
       throw error;
@@ -176,22 +182,39 @@ export class GuestFile {
   }
 
   /** A refusal is asked about at once, and what a guest refuses that is not frozen is sent once more: it may just have been. */
-  async #ask<A, R>(command: Command<A, R>, args: NoInfer<A>): Promise<R> {
+  async #ask<A, R>(command: Command<A, R>, args: NoInfer<A>, moves?: 'moves'): Promise<R> {
     const { clock, signal } = this.#call;
     const until = clock.monotonic() + longestFreezeMs;
     let refusedThawed = false;
     for (let waitMs = firstRetryMs; ; ) {
       try {
-        return await this.#agent.call(command, args, { priority: callPriority.action, signal });
+        return await this.#agent.call(command, args, this.#options());
       } catch (error) {
         if (!(error instanceof AgentError) || error.outcome !== 'Refused') throw error;
         const frozen = await this.#agent.isFrozen(signal);
         if ((!frozen && refusedThawed) || clock.monotonic() > until) throw error;
+        if (!frozen && moves && (await this.#hasMoved())) throw error;
         refusedThawed = !frozen;
       }
       if (refusedThawed) continue;
       await clock.sleep(waitMs, signal);
       waitMs = Math.min(waitMs * 2, longestRetryMs);
     }
+  }
+
+  /** Whether what was refused was begun, or may have been: then bytes would be missing, or there twice. */
+  async #hasMoved(): Promise<boolean> {
+    const here = { handle: this.handle, offset: 0, whence: 1 };
+    try {
+      const { position } = await this.#agent.call(guestFileSeek, here, this.#options());
+      return Number(position) !== this.#position;
+    } catch (error) {
+      if (error instanceof AgentError) return true;
+      throw error;
+    }
+  }
+
+  #options() {
+    return { priority: callPriority.action, signal: this.#call.signal };
   }
 }

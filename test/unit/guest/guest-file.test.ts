@@ -47,15 +47,44 @@ it('finishes what the agent wrote only a part of', async () => {
   expect(asked.slice(-2)).toEqual(['guest-file-flush', 'guest-file-close']);
 });
 
-it('closes a file that could not be written, and tells why it could not', async () => {
-  const { file, asked } = openFile(({ execute }) => (execute === 'guest-file-write' ? refused : undefined));
+/** A disk that has room for so many bytes of one write: the agent refuses that in its midst. */
+function refusing(takes: number) {
+  return openFile(({ execute }) => {
+    if (execute === 'guest-file-write') return refused;
+    return execute === 'guest-file-seek' ? { position: takes, eof: false } : undefined;
+  });
+}
+const toTheFile = (asked: string[]) => asked.filter((command) => !/status|seek/.test(command));
 
-  expect(await file.fillAndClose(Buffer.from('x'))).toMatchObject({ code: 'Refused' });
-  expect(asked.filter((command) => command !== 'guest-fsfreeze-status')).toEqual([
-    'guest-file-write',
-    'guest-file-write',
-    'guest-file-close',
-  ]);
+it('closes a file that could not be written, and tells why it could not', async () => {
+  const { file, asked } = refusing(0);
+
+  expect(await file.fillAndClose(Buffer.from('xyz'))).toMatchObject({ code: 'Refused' });
+  expect(toTheFile(asked)).toEqual(['guest-file-write', 'guest-file-write', 'guest-file-close']);
+});
+
+it.each([
+  ['in its midst', () => refusing(2)],
+  [
+    'where nobody knows how far it came',
+    () => openFile(({ execute }) => (/write|seek/.test(execute) ? refused : undefined)),
+  ],
+])('writes nothing twice that was refused %s', async (_, open) => {
+  const { file, asked } = open();
+
+  expect(await file.fillAndClose(Buffer.from('xyz'))).toMatchObject({ code: 'Refused' });
+  expect(toTheFile(asked)).toEqual(['guest-file-write', 'guest-file-close']);
+});
+
+it('reads nothing twice that was refused in its midst: what had been read would be missing', async () => {
+  let reads = 0;
+  const { file } = openFile(({ execute }) => {
+    if (execute === 'guest-file-seek') return { position: reads === 0 ? 0 : 2, eof: false };
+    if (execute !== 'guest-file-read') return undefined;
+    return ++reads === 1 ? refused : { count: 1, 'buf-b64': 'eA==', eof: true };
+  });
+
+  await expect(file.read(0, 4)).rejects.toMatchObject({ code: 'Refused' });
 });
 
 it('does not write for ever to an agent that takes nothing', async () => {
