@@ -1,4 +1,4 @@
-import { type Guest, type GuestExecJob, type GuestTask } from '../api/resources.ts';
+import type { Guest, GuestExecJob, GuestTask } from '../api/resources.ts';
 import type { GuestExecJobStatus, GuestResult } from '../api/schema/guest-exec-job.ts';
 import { guestFull } from '../api/tasks.ts';
 import { isTrue } from '../kube/conditions.ts';

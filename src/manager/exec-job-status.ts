@@ -1,5 +1,5 @@
 import { listed } from '../api/listed.ts';
-import { type GuestExecJob, type GuestTask } from '../api/resources.ts';
+import type { GuestExecJob, GuestTask } from '../api/resources.ts';
 import type { Condition } from '../api/schema/common.ts';
 import type { GuestExecJobStatus, GuestResult } from '../api/schema/guest-exec-job.ts';
 import { isTaskOver } from '../api/tasks.ts';

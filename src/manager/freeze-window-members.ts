@@ -1,4 +1,4 @@
-import { type FsFreezeWindow, type Guest, type GuestTask } from '../api/resources.ts';
+import type { FsFreezeWindow, Guest, GuestTask } from '../api/resources.ts';
 import type { FreezeGuestResult } from '../api/schema/fs-freeze-window.ts';
 import { isOverPhase } from '../api/tasks.ts';
 import { missingGuest, resultWithoutTask } from './guest-fate.ts';

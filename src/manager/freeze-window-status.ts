@@ -1,4 +1,4 @@
-import { type FsFreezeWindow, type GuestTask } from '../api/resources.ts';
+import type { FsFreezeWindow, GuestTask } from '../api/resources.ts';
 import type {
   FreezeGuestResult,
   FsFreezeWindowStatus,

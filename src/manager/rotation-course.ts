@@ -1,5 +1,5 @@
 import { durationMs } from '../api/duration.ts';
-import { type Guest, type GuestTask } from '../api/resources.ts';
+import type { Guest, GuestTask } from '../api/resources.ts';
 import type { GuestRotation } from '../api/schema/password-rotation.ts';
 import { isTaskOver } from '../api/tasks.ts';
 import { timestamp } from '../seams/clock.ts';

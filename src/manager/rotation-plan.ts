@@ -1,4 +1,4 @@
-import { type Guest, type GuestTask, type PasswordRotation } from '../api/resources.ts';
+import type { Guest, GuestTask, PasswordRotation } from '../api/resources.ts';
 import type { PasswordRotationStatus } from '../api/schema/password-rotation.ts';
 import { isTaskOver } from '../api/tasks.ts';
 import { nextLook } from './instants.ts';

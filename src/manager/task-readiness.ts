@@ -1,5 +1,5 @@
 import { hasReferences, sealingAwaited, sealingHindered } from '../api/action-inputs.ts';
-import { type Guest, type GuestTask } from '../api/resources.ts';
+import type { Guest, GuestTask } from '../api/resources.ts';
 import { isOverPhase } from '../api/tasks.ts';
 
 /** Made by a person, not yet bound, not yet over. */
