@@ -48,8 +48,27 @@ function untrueVerdictsOf({ metadata, spec, status }: GuestTask, { truth, timeli
   return [`${said}, but ${uncovered.join(' and ')} were frozen ${JSON.stringify(really)}`];
 }
 
+/** A guest hung for too long, or nobody knows whether the hook ran. */
+const whyNot: ReadonlySet<string> = new Set(['HookTimedOut', 'OutcomeUnknown']);
+
+/** What a hook before a freeze did is undone by the one after it, or its task says why not. */
+const undone: Invariant = {
+  rule: 'the hooks after a freeze run where those before it have',
+  violations({ api, truth }) {
+    const tasks = new Map(api.list(guestTasks).items.map((task) => [`${task.metadata.uid}-before-0`, task]));
+    return truth.starts
+      .filter(({ task, guest }) => tasks.has(task) && !truth.disturbed.has(guest))
+      .filter(({ task }) => truth.startsOf(task.replace('-before-', '-after-')).length === 0)
+      .filter(({ task }) => {
+        const hooks = tasks.get(task)?.status?.freeze?.hooks ?? [];
+        return !hooks.some(({ when, reason = '' }) => when === 'after' && whyNot.has(reason));
+      })
+      .map(({ number, task, guest }) => `start ${number} of ${task} in ${guest} was not undone`);
+  },
+};
+
 function lastedMs({ from, stoodStillMs, end }: FrozenInterval): number {
   return end ? end.at - from - (end.stoodStillMs - stoodStillMs) : Number.POSITIVE_INFINITY;
 }
 
-export const freezeInvariants: readonly Invariant[] = [thawedInTime, consistentIsTrue];
+export const freezeInvariants: readonly Invariant[] = [thawedInTime, consistentIsTrue, undone];
