@@ -48,8 +48,8 @@ function untrueVerdictsOf({ metadata, spec, status }: GuestTask, { truth, timeli
   return [`${said}, but ${uncovered.join(' and ')} were frozen ${JSON.stringify(really)}`];
 }
 
-/** A guest hung for too long, or nobody knows whether the hook ran. */
-const whyNot: ReadonlySet<string> = new Set(['HookTimedOut', 'OutcomeUnknown']);
+/** A guest hung for too long, or went elsewhere while no agent was there to run the hook, or nobody knows whether it ran. */
+const whyNot: ReadonlySet<string> = new Set(['HookTimedOut', 'GuestGone', 'OutcomeUnknown']);
 
 /** What a hook before a freeze did is undone by the one after it, or its task says why not. */
 const undone: Invariant = {

@@ -115,7 +115,9 @@ async function runHook(
     if (end.kind === 'otherBoot') {
       return { reason: 'GuestRebooted', message: 'the guest was started anew: the hook was not', seconds };
     }
-    if (end.kind === 'notStarted') return { reason: failureReason(end.error), message: end.error.message, seconds };
+    if (end.kind === 'notStarted') {
+      return { reason: failureReason(end.error), message: `it was not started: ${end.error.message}`, seconds };
+    }
     const never = end.kind === 'withdrawn' || end.kind === 'withheld';
     const result = never ? {} : resultOf(outcomeOfEnd(end, { program: command[0] ?? '' }));
     if (!late.signal.aborted || isOwnEnd(end)) return { ...result, seconds };
