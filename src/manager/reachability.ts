@@ -57,9 +57,12 @@ export function obstacle(guest: Guest, action?: GuestTaskSpec['action']): Obstac
 
 /** That nothing is heard of what goes on in a guest, whatever else stands in the way; undefined while its host is heard. */
 export function hostDown({ metadata, status }: Guest): Obstacle | undefined {
-  if (findCondition(status?.conditions, 'Running')?.status !== 'Unknown') return undefined;
-  return {
-    reason: 'HostDown',
-    message: `nothing is heard from host ${status?.node}, which runs guest ${metadata.name}`,
-  };
+  const running = findCondition(status?.conditions, 'Running');
+  if (running?.status !== 'Unknown') return undefined;
+  const host = `host ${status?.node}, which runs guest ${metadata.name}`;
+  const message =
+    running.reason === 'LibvirtNotConnected'
+      ? `the agent of ${host}, can't reach libvirt`
+      : `nothing is heard from ${host}`;
+  return { reason: 'HostDown', message };
 }

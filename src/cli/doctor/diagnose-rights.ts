@@ -6,15 +6,19 @@ type Need = readonly [verb: string, resource: string, group?: string];
 
 const core = '';
 
+/** To see how one object fares. */
+const follow = (resource: string): Need[] => [
+  ['list', resource],
+  ['watch', resource],
+];
+
+/** To have a task done, and to leave none behind. */
+const runTask: readonly Need[] = [['create', 'guesttasks'], ...follow('guesttasks'), ['delete', 'guesttasks']];
+
 /** What each verb needs, and more of it where more is asked of it. */
 const verbs: Record<string, readonly Need[]> = {
   get: [['list', 'guests']],
-  exec: [
-    ['create', 'guestexecjobs'],
-    ['watch', 'guestexecjobs'],
-    ['delete', 'guestexecjobs'],
-    ['get', 'guesttasks'],
-  ],
+  exec: [['create', 'guestexecjobs'], ...follow('guestexecjobs'), ['delete', 'guestexecjobs'], ['get', 'guesttasks']],
   logs: [
     ['get', 'guestexecjobs'],
     ['list', 'guesttasks'],
@@ -24,30 +28,20 @@ const verbs: Record<string, readonly Need[]> = {
   freeze: [
     ['create', 'fsfreezewindows'],
     ['get', 'fsfreezewindows'],
-    ['list', 'fsfreezewindows'],
-    ['watch', 'fsfreezewindows'],
+    ...follow('fsfreezewindows'),
     ['patch', 'fsfreezewindows'],
   ],
   thaw: [
     ['get', 'fsfreezewindows'],
-    ['list', 'fsfreezewindows'],
-    ['watch', 'fsfreezewindows'],
+    ...follow('fsfreezewindows'),
     ['patch', 'fsfreezewindows'],
     ['list', 'guesttasks'],
     ['list', 'guests'],
   ],
   'thaw (a freeze GuestTask made by hand)': [['patch', 'guesttasks']],
-  'thaw --force': [
-    ['create', 'guesttasks'],
-    ['watch', 'guesttasks'],
-    ['delete', 'guesttasks'],
-  ],
-  rotate: [['patch', 'passwordrotations']],
-  cp: [
-    ['create', 'guesttasks'],
-    ['watch', 'guesttasks'],
-    ['delete', 'guesttasks'],
-  ],
+  'thaw --force': runTask,
+  rotate: [['patch', 'passwordrotations'], ...follow('passwordrotations')],
+  cp: runTask,
   'explain-task': [['get', 'guesttasks']],
 };
 
