@@ -277,12 +277,13 @@ describe('when the server can not be reached', () => {
 });
 
 describe('when the answer is missing, the outcome is unknown', () => {
-  beforeEach(async () => {
+  async function waitShortly(): Promise<void> {
     await cluster.close();
     cluster = client({ timeoutMs: 100 });
-  });
+  }
 
   it('because the server took the request and kept silent', async () => {
+    await waitShortly();
     server.answer(silence);
 
     await expect(cluster.create(configMaps, configMap('a'))).rejects.toMatchObject({
@@ -293,6 +294,7 @@ describe('when the answer is missing, the outcome is unknown', () => {
   });
 
   it('because its body never came to an end', async () => {
+    await waitShortly();
     server.answer((response) => void response.writeHead(200).write('{"metadata":'));
 
     await expect(cluster.get(configMaps, a)).rejects.toMatchObject({ reason: 'Timeout', outcomeUnknown: true });
