@@ -8,7 +8,7 @@ const mostSlow = 2;
 
 /**
  * Asks a guest what it may leave unanswered: undefined then. Throws an AgentError when it answers nothing else either, or,
- * where the answer is `needed` if there is one, not in time.
+ * where the answer is `needed` if there is one, when it neither answers that nor refuses.
  */
 export type OptionalQuestion = <R>(ask: () => Promise<R>, need?: 'needed') => Promise<R | undefined>;
 
@@ -24,11 +24,10 @@ export function optionalQuestions(agent: GuestAgent, signal: AbortSignal): Optio
       return await ask();
     } catch (error) {
       if (!(error instanceof AgentError)) throw error;
-      if (error.outcome === 'Refused' || error.code === 'MalformedReply') return undefined;
-      if (codesOfSlow.has(error.code)) {
-        if (need) throw error;
-        slow += 1;
-      }
+      if (error.outcome === 'Refused') return undefined;
+      if (need) throw error;
+      if (error.code === 'MalformedReply') return undefined;
+      if (codesOfSlow.has(error.code)) slow += 1;
       // No agent refuses it, which is more than can be said of guest-ping.
       await agent.call(guestInfo, {}, { priority: callPriority.inventory, signal });
       return undefined;

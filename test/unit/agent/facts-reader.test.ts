@@ -69,8 +69,11 @@ test.each([
   expect(live.health).not.toHaveProperty('facts.disks');
 });
 
-test('starts nothing in a guest whose boot it could have been told, but was not in time', async () => {
-  const { live } = await lookAt({ 'guest-file-open': 1000, 'guest-file-read': late, 'guest-file-close': {} });
+test.each([
+  ['in time', late],
+  ['for want of room on the way', libvirtSays(virErrorNumber.RPC)],
+])('starts nothing in a guest whose boot it could have been told, but was not %s', async (_, answer) => {
+  const { live } = await lookAt({ 'guest-file-open': 1000, 'guest-file-read': answer, 'guest-file-close': {} });
 
   expect(live.health).toMatchObject({ state: 'silent' });
 });
