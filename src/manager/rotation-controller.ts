@@ -87,11 +87,12 @@ export class RotationController {
       return {};
     }
     const memory = this.#memory.of(key, rotation);
-    const plan = await this.#plan(rotation, memory);
+    const begunAt = this.#options.clock.monotonic();
+    const plan = await this.#plan(rotation, memory, begunAt);
     for (const name of plan.unhindered) memory.hindrances.delete(name);
     const { isBehind, isOtherwise, failures } = await this.#carryOut(rotation, memory, plan, signal);
     memory.conflicts = isBehind ? memory.conflicts + 1 : 0;
-    const after = isOtherwise ? await this.#plan(rotation, memory) : plan;
+    const after = isOtherwise ? await this.#plan(rotation, memory, begunAt) : plan;
     const againMs = againMsOf(plan, memory) ?? (isOtherwise && after.steps.length > 0 ? 1 : undefined);
     memory.news.tell(rotation, after.courses);
     // The rest first: a status now would count it as waiting.
@@ -100,7 +101,7 @@ export class RotationController {
     const { dueMs } = await memory.status.write(rotation, after.status, false, signal);
     // Not before: what fails in one guest must not keep the others' state from being seen.
     if (failures.length > 0) throw failures[0];
-    const waits = [againMs, dueMs, after.lookAgainMs, this.#hindranceEndsMs(memory)];
+    const waits = [againMs, dueMs, after.lookAgainMs, this.#hindranceEndsMs(memory, begunAt)];
     const next = Math.min(...waits.filter((ms) => ms !== undefined));
     return Number.isFinite(next) ? { requeueAfterMs: next } : {};
   }
@@ -116,9 +117,9 @@ export class RotationController {
     this.#memory.forget(key);
   }
 
-  async #plan(rotation: PasswordRotation, memory: RotationMemory): Promise<RotationPlan> {
+  /** `begunAt`, on the monotonic clock: hindrances whose wait is over by then are tried again. */
+  async #plan(rotation: PasswordRotation, memory: RotationMemory, begunAt: number): Promise<RotationPlan> {
     const { fleet, secretsOf, clock } = this.#options;
-    const now = clock.monotonic();
     return planRotation({
       rotation,
       guests: fleet
@@ -129,7 +130,7 @@ export class RotationController {
       hindrances: new Map(
         [...memory.hindrances].map(([name, { reason, message, until }]) => [
           name,
-          { reason, message, isRetried: until <= now },
+          { reason, message, isRetried: until <= begunAt },
         ]),
       ),
       edited: memory.edited,
@@ -209,11 +210,11 @@ export class RotationController {
     return this.#options.clock.monotonic() + hindranceMs;
   }
 
-  /** Those that are over are tried again when something else lets them. */
-  #hindranceEndsMs({ hindrances }: RotationMemory): number | undefined {
-    const now = this.#options.clock.monotonic();
-    const left = [...hindrances.values()].map(({ until }) => until - now).filter((ms) => ms > 0);
-    return left.length > 0 ? left.reduce((a, b) => Math.min(a, b)) : undefined;
+  /** Those that were over when it began are tried again when something else lets them. */
+  #hindranceEndsMs({ hindrances }: RotationMemory, begunAt: number): number | undefined {
+    const ends = [...hindrances.values()].map(({ until }) => until).filter((until) => until > begunAt);
+    if (ends.length === 0) return undefined;
+    return Math.max(0, ends.reduce((a, b) => Math.min(a, b)) - this.#options.clock.monotonic());
   }
 }
 

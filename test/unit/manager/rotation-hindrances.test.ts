@@ -122,6 +122,18 @@ it('parks a guest whose Secret is somebody else’s once, however often it looks
   expect(Object.keys(world.passwords())).toEqual(['pending-password']);
 });
 
+it('forgets no Secret whose wait ends while it looks: timers come a little early', async () => {
+  const { world, clock, look } = begin();
+  world.put('secrets/web-1-app', { metadata: { name: 'web-1-app', namespace: 'team-a' } });
+  await look();
+  clock.advance(29_999.5);
+  const stands = clock.monotonic();
+  let reads = 0;
+  Object.assign(clock, { monotonic: () => stands + reads++ });
+
+  expect((await world.reconcile()).requeueAfterMs).toBe(0);
+});
+
 it.each(['Report', 'Enforce'] as const)(
   'neither sends nor alters a password that is no UTF-8 text (%s)',
   async (drift) => {
