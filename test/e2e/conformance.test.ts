@@ -23,7 +23,7 @@ async function tryFlavour(flavour: GuestFlavour): Promise<Column> {
   const guest = await hypervisor.defineGuest({ name, flavour, namespace, disk: true, vcpus: 2, start: false });
   await truncate(guestFiles(hypervisor.dir, name).disk, swapBytes);
   await guest.start();
-  await guest.waitForAgent(240_000);
+  await guest.waitForAgent();
   try {
     const { version } = (await guest.agent('guest-info')) as { version: string };
     const dataDisk = flavours[flavour].rootDisk ? 'vdb' : 'vda';

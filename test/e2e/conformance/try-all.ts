@@ -25,6 +25,9 @@ const readOnly = [
   'guest-network-get-route',
 ];
 
+/** Under emulation, on a machine that has other work, too. */
+const scriptMs = 120_000;
+
 const base64 = (text: string) => Buffer.from(text).toString('base64');
 
 /** Tries every command in one guest, each by a task; the guest is off in the end. */
@@ -81,7 +84,7 @@ async function tryAccounts(bench: Bench): Promise<void> {
   await tryCommand(bench, 'guest-ssh-get-authorized-keys', { username });
   await tryCommand(bench, 'guest-ssh-remove-authorized-keys', { username, keys });
 
-  const shadow = async () => (await bench.guest.sh(`grep ^${username}: /etc/shadow`)).stdout;
+  const shadow = async () => (await bench.guest.sh(`grep ^${username}: /etc/shadow`, scriptMs)).stdout;
   const before = await shadow();
   const password = `of-${bench.guest.name}`;
   const args = { username, password: base64(password), crypted: false };
@@ -138,13 +141,13 @@ async function trySuspend(bench: Bench): Promise<void> {
 async function bootAnew({ guest }: Bench): Promise<void> {
   if ((await guest.state()) !== 'shut off') await guest.destroy();
   await guest.start();
-  await guest.waitForAgent(240_000);
+  await guest.waitForAgent();
 }
 
 /** Where the memory goes when a guest is suspended to its disk. */
 async function makeSwap({ guest, dataDisk }: Bench): Promise<void> {
   const disk = `/dev/${dataDisk}`;
   const script = `umount ${disk}; mkswap ${disk} && swapon ${disk} && cat /sys/class/block/${dataDisk}/dev >/sys/power/resume`;
-  const { exitCode, stderr } = await guest.sh(script);
+  const { exitCode, stderr } = await guest.sh(script, scriptMs);
   if (exitCode !== 0) throw new Error(`${guest.name} has no swap: ${stderr}`);
 }
